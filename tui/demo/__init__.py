@@ -1,0 +1,1 @@
+"""A small dealer world on loopback."""

@@ -1,0 +1,1 @@
+"""One source URL in, a verified picture or one reason out: politely and safely."""

@@ -1,0 +1,1 @@
+"""Pages and feeds become vehicles with URLs; no image is fetched here."""

@@ -1,0 +1,1 @@
+"""The engine: claim, images, record, mark."""
