@@ -1,0 +1,261 @@
+"""One vehicle in progress: candidates → images → object, row, mark."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tui.images import Candidate, Drained, Images, choose
+from tui.model import (
+    SOURCE,
+    Lease,
+    Mark,
+    Outcome,
+    Picture,
+    Reason,
+    Refusal,
+    Result,
+    Settlement,
+    StoredImage,
+    VehicleResult,
+)
+from tui.stores import LeaseLost, Store
+from tui.trickle.progress import LaneView, Progress
+
+WIDTH = 4
+"""Images of one vehicle under way at once; they are recorded in candidate order all the same."""
+
+DEFERRALS = 5
+"""Runs that may defer one candidate; the last of them refuses it for good, so that no dead host is tried for ever."""
+
+FIRST_DELAY = 15 * 60.0
+LONGEST_DELAY = 6 * 3600.0
+
+
+def object_path(vehicle_id: str, source_url: str, extension: str) -> str:
+    """`{vehicle_id}/{source}/{source}_{sha1(source_url|ext)}.{ext}`: a function of its arguments alone."""
+    digest = hashlib.sha1(f"{source_url}|{extension}".encode(), usedforsecurity=False).hexdigest()
+    return f"{vehicle_id}/{SOURCE}/{SOURCE}_{digest}.{extension}"
+
+
+def retry_delay(attempts: int, asked: float | None) -> float:
+    """Seconds until a candidate deferred for the nth time is tried again; never sooner than its server asked."""
+    return max(asked or 0.0, min(FIRST_DELAY * 2 ** (attempts - 1), LONGEST_DELAY))
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every lane of a run works with."""
+
+    store: Store
+    images: Images
+    progress: Progress
+    run_id: str
+    clock: Callable[[], float]
+
+
+class VehicleLane:
+    """Works one leased vehicle to its settlement.
+
+    Fetches run `WIDTH` at a time; their results are taken in candidate order, so which of two equal images is the
+    duplicate never depends on timing.
+    """
+
+    def __init__(self, bench: Bench, lease: Lease, cap: int) -> None:
+        self.lease = lease
+        self._bench = bench
+        self._cap = cap
+        self._candidates = choose(lease.gallery.urls, cap).chosen
+        self._known = {outcome.source_url: outcome for outcome in lease.outcomes}
+        self._stored_urls = {image.source_url for image in lease.stored}
+        self._hashes = {image.file_hash for image in lease.stored}
+        self._outcomes: list[Outcome] = []
+        self._inserted = 0
+        self._halted = False
+        self._tasks: deque[tuple[int, Candidate, asyncio.Task[Picture]]] = deque()
+        vehicle = lease.vehicle
+        self._view: LaneView = bench.progress.open_lane(
+            vehicle.id, vehicle.title, vehicle.organization_id or "", vehicle.organization_name or ""
+        )
+
+    def halt(self) -> None:
+        """Start no further image; those in flight end."""
+        self._halted = True
+
+    def cut(self) -> None:
+        """Start no further image and end those in flight."""
+        self._halted = True
+        for _, _, task in self._tasks:
+            task.cancel()
+
+    async def run(self) -> None:
+        """Work to the end; raises StoreError, never Refusal or LeaseLost."""
+        result: VehicleResult | None = None
+        try:
+            await self._work(self._to_fetch())
+            result = await self._settle()
+        except LeaseLost:
+            self._bench.progress.log(f"{self.lease.vehicle.title}: another worker has taken this vehicle over", "warn")
+        finally:
+            await self._drop_tasks()
+            self._bench.progress.close_lane(self._view, result)
+
+    def _to_fetch(self) -> list[tuple[int, Candidate]]:
+        todo = []
+        for index, candidate in enumerate(self._candidates):
+            mark = self._settled_mark(candidate.url)
+            self._view.marks.append(mark or Mark.WAITING)
+            if mark is None:
+                todo.append((index, candidate))
+        vehicle = self.lease.vehicle
+        self._bench.progress.correct_images(min(vehicle.url_count, self._cap), len(todo))
+        self._view.host = self._candidates[0].host if self._candidates else next(iter(vehicle.hosts), "")
+        return todo
+
+    def _settled_mark(self, url: str) -> Mark | None:
+        """The mark of a candidate that needs no fetch: stored before, or final in an earlier run."""
+        if url in self._stored_urls:
+            return Mark.STORED
+        known = self._known.get(url)
+        if known is None or not known.final or known.result is Result.STORED:
+            return None
+        return Mark.DUPLICATE if known.result is Result.DUPLICATE else Mark.REFUSED
+
+    async def _work(self, todo: Sequence[tuple[int, Candidate]]) -> None:
+        ahead = deque(todo)
+        while (ahead and not self._halted) or self._tasks:
+            while ahead and not self._halted and len(self._tasks) < WIDTH:
+                self._begin(*ahead.popleft())
+            if self._tasks:
+                await self._end_first()
+
+    def _begin(self, index: int, candidate: Candidate) -> None:
+        self._view.marks[index] = Mark.FETCHING
+        self._view.host = candidate.host
+        task = asyncio.create_task(self._bench.images.obtain(candidate.url))
+        self._tasks.append((index, candidate, task))
+
+    async def _end_first(self) -> None:
+        index, candidate, task = self._tasks[0]
+        await asyncio.wait({task})
+        self._tasks.popleft()
+        try:
+            await self._conclude(index, candidate, task)
+        except (asyncio.CancelledError, Drained):
+            if not self._halted:
+                raise
+            self._view.marks[index] = Mark.WAITING
+
+    async def _conclude(self, index: int, candidate: Candidate, task: asyncio.Task[Picture]) -> None:
+        try:
+            picture = task.result()
+            with picture.content:
+                outcome = await self._keep(candidate, picture)
+        except Refusal as refusal:
+            self._note(index, self._refused(candidate, refusal))
+        else:
+            self._note(index, outcome, picture.size if outcome.result is Result.STORED else 0)
+
+    def _note(self, index: int, outcome: Outcome, size: int = 0) -> None:
+        self._outcomes.append(outcome)
+        self._bench.progress.count(self._view, index, outcome, size)
+
+    async def _keep(self, candidate: Candidate, picture: Picture) -> Outcome:
+        """Object first, then its row: killed in between, the next run writes the same object again and adopts it."""
+        if picture.sha256 in self._hashes:
+            return Outcome(candidate.url, candidate.host, Result.DUPLICATE)
+        self._bench.progress.recording += 1
+        try:
+            fresh = await self._record(candidate, picture)
+        finally:
+            self._bench.progress.recording -= 1
+        self._hashes.add(picture.sha256)
+        if fresh:
+            self._inserted += 1
+        return Outcome(candidate.url, candidate.host, Result.STORED if fresh else Result.DUPLICATE)
+
+    async def _record(self, candidate: Candidate, picture: Picture) -> bool:
+        store, vehicle_id = self._bench.store, self.lease.vehicle.id
+        path = object_path(vehicle_id, candidate.url, picture.extension)
+        url = await store.put_object(path, picture.content, picture.mime_type)
+        image = StoredImage(
+            vehicle_id=vehicle_id,
+            source_url=candidate.url,
+            storage_path=path,
+            image_url=url,
+            file_hash=picture.sha256,
+            file_size=picture.size,
+            mime_type=picture.mime_type,
+            width=picture.width,
+            height=picture.height,
+            position=candidate.position,
+        )
+        return await store.record(self.lease, image)
+
+    def _refused(self, candidate: Candidate, refusal: Refusal) -> Outcome:
+        known = self._known.get(candidate.url)
+        attempts = (known.attempts if known else 0) + 1
+        deferred = refusal.reason.retry_may_help and attempts < DEFERRALS
+        delay = retry_delay(attempts, refusal.retry_after)
+        return Outcome(
+            candidate.url,
+            candidate.host,
+            Result.DEFERRED if deferred else Result.REFUSED,
+            reason=refusal.reason,
+            detail=refusal.detail,
+            retry_at=self._bench.clock() + delay if deferred else None,
+            attempts=attempts,
+        )
+
+    async def _settle(self) -> VehicleResult | None:
+        settlement = self._settlement()
+        await self._bench.store.settle(self.lease, settlement)
+        if self._unfinished and not self._outcomes:
+            return None
+        return self._result(settlement)
+
+    @property
+    def _unfinished(self) -> bool:
+        return any(mark in (Mark.WAITING, Mark.FETCHING) for mark in self._view.marks)
+
+    def _settlement(self) -> Settlement:
+        """Backfilled when every candidate is final and an image is there, parked when none is, else claimable."""
+        retries = [outcome.retry_at for outcome in self._outcomes if outcome.retry_at is not None]
+        complete = not self._unfinished and not retries
+        has_image = bool(self._inserted or self.lease.stored)
+        return Settlement(
+            outcomes=tuple(self._outcomes),
+            backfilled=complete and has_image,
+            parked=complete and not has_image,
+            retry_at=None if complete or self._unfinished else min(retries),
+            run_id=self._bench.run_id,
+        )
+
+    def _result(self, settlement: Settlement) -> VehicleResult:
+        reasons = Counter(o.reason for o in (*self.lease.outcomes, *self._outcomes) if o.reason is not None)
+        good = settlement.backfilled or self._inserted > 0
+        return VehicleResult(
+            vehicle_id=self.lease.vehicle.id,
+            vehicle_name=self.lease.vehicle.title,
+            status="success" if good else "failed",
+            image_urls_count=len(self._candidates),
+            images_inserted=self._inserted,
+            error=None if good else _explain(reasons),
+        )
+
+    async def _drop_tasks(self) -> None:
+        tasks = [task for _, _, task in self._tasks]
+        for task in tasks:
+            task.cancel()
+        for done in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(done, Picture):
+                done.content.close()
+
+
+def _explain(reasons: Counter[Reason]) -> str:
+    if not reasons:
+        return "no candidate among its URLs"
+    return ", ".join(f"{reason.words} ×{count}" for reason, count in reasons.most_common())
