@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tui.settings import Secret, Settings, SettingsError, load_settings
+
+
+def load(
+    tmp_path: Path, *, toml: str = "", dotenv: str = "", env: dict[str, str] | None = None, **flags: object
+) -> Settings:
+    config = tmp_path / "config.toml"
+    config.write_text(toml)
+    (tmp_path / ".env").write_text(dotenv)
+    return load_settings(flags, {"BACKFILL_CONFIG": str(config), **(env or {})}, tmp_path)
+
+
+def test_each_source_overrides_the_one_below(tmp_path: Path) -> None:
+    toml, dotenv, env = "batch_size = 1", "BACKFILL_BATCH_SIZE=2", {"BACKFILL_BATCH_SIZE": "3"}
+    assert load(tmp_path, toml=toml).batch_size == 1
+    assert load(tmp_path, toml=toml, dotenv=dotenv).batch_size == 2
+    assert load(tmp_path, toml=toml, dotenv=dotenv, env=env).batch_size == 3
+    assert load(tmp_path, toml=toml, dotenv=dotenv, env=env, batch_size="4").batch_size == 4
+
+
+def test_a_flag_that_was_not_given_overrides_nothing(tmp_path: Path) -> None:
+    assert load(tmp_path, toml="limit = 7", limit=None).limit == 7
+
+
+def test_nothing_set_gives_the_defaults_of_the_original_script(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    assert (settings.limit, settings.batch_size, settings.max_images) == (100, 10, 20)
+    assert settings.store.startswith("local:")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"toml": "batchsize = 3"}, ["config.toml", "'batchsize'", "did you mean 'batch_size'?"]),
+        ({"toml": "batch_size = 'ten'"}, ["config.toml", "batch_size", "between 1 and 1,000", "'ten'"]),
+        ({"toml": "batch_size = true"}, ["batch_size", "whole number"]),
+        ({"toml": "batch_size ="}, ["config.toml", "not valid TOML"]),
+        ({"dotenv": "BACKFILL_PACES=fast"}, [".env", "BACKFILL_PACES", "did you mean 'BACKFILL_PACE'?"]),
+        ({"env": {"BACKFILL_PACE": "fats"}}, ["environment", "BACKFILL_PACE", "did you mean 'fast'?"]),
+        ({"env": {"BACKFILL_DEADLINE": "nan"}}, ["BACKFILL_DEADLINE", "between 1 and 3600"]),
+        ({"limit": "-1"}, ["command line", "--limit", "'-1'"]),
+        ({"toml": "[hosts.'a.example']\nslot = 1"}, ["'a.example'", "'slot'", "did you mean 'slots'?"]),
+        ({"toml": "[hosts.'a.example']\nrate = 0"}, ["'a.example'", "between 0.01 and 10000"]),
+    ],
+)
+def test_a_bad_value_names_its_source_its_key_and_the_nearest(
+    tmp_path: Path, given: dict[str, object], says: list[str]
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, **given)  # type: ignore[arg-type]
+    for words in says:
+        assert words in str(caught.value)
+
+
+def test_host_policies_come_from_the_file(tmp_path: Path) -> None:
+    settings = load(tmp_path, toml='[hosts."IMG.example"]\nslots = 2\nrate = 0.5\n[hosts."b.example"]\nrate = 3')
+    assert settings.hosts == {"img.example": (2, 0.5), "b.example": (None, 3.0)}
+
+
+def test_a_missing_file_that_was_named_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="does not exist"):
+        load_settings({}, {"BACKFILL_CONFIG": str(tmp_path / "none.toml")}, tmp_path)
+
+
+def test_supabase_names_are_understood_in_their_order(tmp_path: Path) -> None:
+    env = {"NEXT_PUBLIC_SUPABASE_URL": "https://next.example", "SUPABASE_SECRET_KEY": "sb_secret_1"}
+    assert load(tmp_path, env=env).supabase_url == "https://next.example"
+    assert load(tmp_path, env={**env, "SUPABASE_URL": "https://own.example"}).supabase_url == "https://own.example"
+    assert load(tmp_path, env=env).supabase_key.reveal() == "sb_secret_1"
+
+
+def test_a_secret_shows_itself_nowhere(tmp_path: Path) -> None:
+    settings = load(tmp_path, env={"SUPABASE_SERVICE_ROLE_KEY": "hush-hush"})
+    assert "hush-hush" not in f"{settings!r}{settings.supabase_key}{settings.supabase_key!r}"
+    assert not Secret("")
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, toml="supabase_key = ['hush-hush']")
+    assert "hush-hush" not in str(caught.value)
+
+
+def test_options_carry_the_settings(tmp_path: Path) -> None:
+    options = load(tmp_path, toml="pace = 'fast'\ninclude_private = true").options(("org",), dry_run=True)
+    assert (options.pace, options.dry_run, options.scope.organization_ids) == ("fast", True, ("org",))
+    assert options.scope.include_private
