@@ -54,4 +54,4 @@ async def plan_vehicle(store: Store, vehicle: Vehicle, cap: int) -> PlannedVehic
     """The same for one vehicle, whatever its state."""
     gallery = await store.gallery(vehicle.id)
     stored = await store.images(vehicle.id)
-    return planned(Lease(vehicle, gallery, token="", until=0.0, stored=stored), cap)  # noqa: S106
+    return planned(Lease(vehicle, gallery, token="", until=0.0, stored=stored), cap)

@@ -168,9 +168,8 @@ class Progress:
         self._meter.add(size)
         if outcome.reason is not None:
             self._refusals[outcome.reason.value] += 1
-            self.log(
-                f"{outcome.result.value:<9} {outcome.source_url}  {outcome.reason.words} ({outcome.reason.advice})", "warn"
-            )
+            reason = f"{outcome.reason.words} ({outcome.reason.advice})"
+            self.log(f"{outcome.result.value:<9} {outcome.source_url}  {reason}", "warn")
 
     def log(self, text: str, level: str = "info") -> None:
         """Tell something about the run."""

@@ -1,0 +1,45 @@
+"""What you type: commands, exit codes, and the way into the app. Data goes to stdout, talk to stderr."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+
+from tui.cli.parser import Arguments, parse
+from tui.model import Problem
+from tui.settings import SettingsError
+
+RAN, COULD_NOT, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and give its exit code: 0 ran, 1 could not run, 2 usage, 130 interrupted."""
+    try:
+        return _dispatch(parse(sys.argv[1:] if argv is None else argv))
+    except SettingsError as problem:
+        return _tell(problem, USAGE)
+    except Problem as problem:
+        return _tell(problem, COULD_NOT)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone; leave without a traceback, also from the flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return COULD_NOT
+
+
+def _dispatch(arguments: Arguments) -> int:
+    if arguments.command is None:
+        from tui.cli.face import open_face  # Textual costs a start-up that no other command should pay
+
+        return open_face(arguments)
+    from tui.cli.commands import COMMANDS
+
+    return asyncio.run(COMMANDS[arguments.command](arguments))
+
+
+def _tell(problem: Problem, code: int) -> int:
+    print(f"backfill-tui: {problem}", file=sys.stderr)  # noqa: T201
+    return code

@@ -1,0 +1,194 @@
+"""The commands: each opens a session, does one thing, prints data to stdout and gives an exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+
+from tui.app.words import bytes_words, clean, duration, plural
+from tui.cli import report, watch
+from tui.cli.parser import Arguments
+from tui.cli.sessions import open_chosen
+from tui.listings.intake import import_feed
+from tui.model import OrganizationSort, Problem, RunOptions, Snapshot, VehicleQuery, VehicleSort
+from tui.trickle.plan import PlannedVehicle, plan
+from tui.trickle.session import Session
+
+RAN, COULD_NOT, INTERRUPTED = 0, 1, 130
+
+
+@asynccontextmanager
+async def _session(arguments: Arguments, *, images: bool = False) -> AsyncIterator[Session]:
+    session = await open_chosen(arguments, images=images)
+    try:
+        yield session
+    finally:
+        await session.close()
+
+
+def _data(text: str) -> None:
+    print(text, flush=True)  # noqa: T201
+
+
+def _talk(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _json(value: object) -> None:
+    _data(json.dumps(value, ensure_ascii=False))
+
+
+async def run(arguments: Arguments) -> int:
+    """`backfill-tui run`."""
+    options = arguments.settings.options(arguments.organization_ids, dry_run=arguments.dry_run)
+    async with _session(arguments, images=not options.dry_run) as session:
+        for organization_id in arguments.organization_ids:
+            await _require_organization(session, organization_id)
+        if options.dry_run:
+            return await _dry_run(session, options, as_json=arguments.json)
+        trickle = session.trickle(options)
+        snapshot, interrupted = await watch.watch(trickle)
+    if arguments.json:
+        _json(report.run_object(trickle.results, snapshot))
+    else:
+        _data(_closing_words(snapshot))
+    return INTERRUPTED if interrupted else RAN
+
+
+async def _require_organization(session: Session, organization_id: str) -> None:
+    counts = await session.store.counts(organization_id)
+    if not counts.vehicles:
+        raise Problem(f"{session.title} has no vehicles of organization {organization_id!r}; `orgs` lists the ids.")
+
+
+def _closing_words(snapshot: Snapshot) -> str:
+    tally = snapshot.tally
+    head = f"{plural(snapshot.vehicles_done, 'vehicle')} in {duration(snapshot.elapsed)}"
+    lines = [f"{head}: {watch.counters(snapshot)}, {bytes_words(tally.bytes)}"]
+    lines += [f"  {reason.replace('_', ' '):<20} {count:>7,}" for reason, count in tally.refusals.items()]
+    return "\n".join(lines)
+
+
+async def _dry_run(session: Session, options: RunOptions, *, as_json: bool) -> int:
+    results = []
+    async for planned in plan(session.store, options):
+        results.append(planned.result)
+        if not as_json:
+            _data(_plan_words(planned))
+    if as_json:
+        _json(report.dry_run_object(results))
+    else:
+        images = sum(result.image_urls_count for result in results)
+        _talk(f"{plural(len(results), 'vehicle')}, {plural(images, 'candidate')}; nothing was written")
+    return RAN
+
+
+def _plan_words(planned: PlannedVehicle) -> str:
+    vehicle = planned.vehicle
+    lines = [f"{clean(vehicle.title)}  {vehicle.id}  {vehicle.state.words}"]
+    lines += [f"  {c.position + 1:>3}  {clean(c.url)}" for c in planned.candidates.chosen]
+    lines += [
+        f"    –  {clean(left.url)[:100]}  left out: {_why(left.why, left.of)}" for left in planned.candidates.left_out
+    ]
+    return "\n".join(lines)
+
+
+def _why(why: str, of: int | None) -> str:
+    words = why.replace("_", " ")
+    return words if of is None else f"{words} of {of + 1}"
+
+
+async def status(arguments: Arguments) -> int:
+    """`backfill-tui status`."""
+    async with _session(arguments) as session:
+        counts = await session.store.counts()
+    if arguments.json:
+        _json(report.status_object(counts))
+    else:
+        rows = ((name.replace("_", " "), value) for name, value in report.status_object(counts).items())
+        _data(report.table({session.title: "<", "": ">"}, rows))
+    return RAN
+
+
+async def orgs(arguments: Arguments) -> int:
+    """`backfill-tui orgs`."""
+    sort = OrganizationSort(arguments.sort)
+    async with _session(arguments) as session:
+        page = await session.store.organizations(
+            filter=arguments.filter,
+            sort=sort,
+            descending=sort is not OrganizationSort.NAME,
+            offset=arguments.offset,
+            limit=arguments.rows,
+        )
+    if arguments.json:
+        _json({"organizations": [report.organization_object(row) for row in page.rows], "total": page.total})
+        return RAN
+    headings = {"organization": "<", "needing": ">", "partial": ">", "parked": ">", "images": ">", "id": "<"}
+    rows = [
+        (clean(o.name), o.counts.needing, o.counts.partial, o.counts.parked, o.counts.images_to_come, o.id)
+        for o in page.rows
+    ]
+    _data(report.table(headings, rows))
+    _more(page.offset + len(page.rows), page.total)
+    return RAN
+
+
+async def vehicles(arguments: Arguments) -> int:
+    """`backfill-tui vehicles`."""
+    chosen = arguments.organization_ids
+    query = VehicleQuery(
+        organization_id=chosen[0] if chosen else None,
+        filter=arguments.filter,
+        sort=VehicleSort(arguments.sort),
+        offset=arguments.offset,
+        limit=arguments.rows,
+    )
+    async with _session(arguments) as session:
+        page = await session.store.vehicles(query)
+    if arguments.json:
+        _json({"vehicles": [report.vehicle_object(row) for row in page.rows], "total": page.total})
+        return RAN
+    headings = {"vehicle": "<", "urls": ">", "stored": ">", "state": "<", "id": "<"}
+    rows = [
+        (clean(v.title), v.url_count, v.stored, f"{v.state.words}{v.note and f': {clean(v.note)}'}", v.id)
+        for v in page.rows
+    ]
+    _data(report.table(headings, rows))
+    _more(page.offset + len(page.rows), page.total)
+    return RAN
+
+
+def _more(shown: int, total: int) -> None:
+    if shown < total:
+        _talk(f"{total - shown:,} more; --offset {shown} goes on")
+
+
+async def import_file(arguments: Arguments) -> int:
+    """`backfill-tui import`."""
+    async with _session(arguments) as session:
+        done = await import_feed(session.store, arguments.file, organization=arguments.organization)
+    for bad in done.bad:
+        _talk(f"line {bad.line:,}: {clean(bad.reason)}")
+    if done.bad_count > len(done.bad):
+        _talk(f"{done.bad_count - len(done.bad):,} more bad lines")
+    if arguments.json:
+        _json(asdict(done))
+    else:
+        _data(
+            f"{plural(done.lines, 'line')}: {done.inserted:,} new, {done.updated:,} updated, "
+            f"{done.unchanged:,} unchanged, {done.bad_count:,} bad"
+        )
+    return COULD_NOT if done.lines and done.bad_count == done.lines else RAN
+
+
+COMMANDS: Mapping[str, Callable[[Arguments], Awaitable[int]]] = {
+    "run": run,
+    "status": status,
+    "orgs": orgs,
+    "vehicles": vehicles,
+    "import": import_file,
+}

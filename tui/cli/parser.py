@@ -1,0 +1,138 @@
+"""The command line's grammar: argv → `Arguments`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from tui import __version__
+from tui.model import PACES, OrganizationSort, VehicleSort
+from tui.settings import Settings, SettingsError, load_settings
+
+SETTING_FLAGS = ("store", "batch_size", "max_images", "limit", "pace", "include_private")
+
+EPILOG = """\
+Without a command the app opens. Every flag that tunes a run can also be set as BACKFILL_<NAME> in the environment
+or in .env, or in config.toml; flags win. Exit codes: 0 ran, 1 could not run, 2 usage, 130 interrupted after a drain."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """One parsed command line. `command` None opens the app; `demo` None: no demo, `Path()`: its usual folder."""
+
+    command: str | None
+    settings: Settings
+    demo: Path | None = None
+    json: bool = False
+    dry_run: bool = False
+    organization_ids: tuple[str, ...] = ()
+    file: Path = field(default_factory=Path)
+    organization: str | None = None
+    filter: str = ""
+    sort: str = ""
+    offset: int = 0
+    rows: int = 100
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse whose errors are one sentence that leads on."""
+
+    def error(self, message: str) -> NoReturn:
+        raise SettingsError(f"{message}; see {self.prog} --help")
+
+
+def _common() -> argparse.ArgumentParser:
+    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    group = common.add_argument_group("everywhere")
+    group.add_argument("--store", metavar="URL", help="local:PATH (default: the platform's data folder) or supabase")
+    group.add_argument(
+        "--demo",
+        metavar="DIR",
+        nargs="?",
+        const="",
+        help="open a small dealer world on this machine; =DIR chooses its folder",
+    )
+    group.add_argument("--version", action="version", version=f"backfill-tui {__version__}")
+    return common
+
+
+def _add_run_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--limit", metavar="N", help="vehicles to work on in this run (100)")
+    parser.add_argument("--batch-size", metavar="N", help="vehicles claimed at once (10)")
+    parser.add_argument("--max-images", metavar="N", help="images per vehicle (20)")
+    parser.add_argument("--pace", metavar="NAME", help=f"{', '.join(PACES)} (normal)")
+    parser.add_argument(
+        "--include-private",
+        action="store_const",
+        const=True,
+        help="also vehicles that are not public",
+    )
+
+
+def _add_organizations(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument(
+        "--organization-id", metavar="ID", action="append", dest="organization_ids", default=[], help=text
+    )
+
+
+def _add_paging(parser: argparse.ArgumentParser, sorts: Sequence[str]) -> None:
+    parser.add_argument("--filter", metavar="TEXT", default="", help="only rows that hold this text")
+    parser.add_argument("--sort", choices=sorts, default=sorts[0], help=f"order of the rows ({sorts[0]})")
+    parser.add_argument("--rows", metavar="N", type=_count, default=100, help="rows to print (100)")
+    parser.add_argument("--offset", metavar="N", type=_count, default=0, help="rows to skip (0)")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def _build() -> argparse.ArgumentParser:
+    common = _common()
+    parser = _Parser(
+        prog="backfill-tui",
+        description="Trickle the photos of vehicle listings into your own storage: politely, verified, resumable.",
+        epilog=EPILOG,
+        parents=[common],
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+
+    def command(name: str, text: str, *, json: bool = True) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text, parents=[common])
+        if json:
+            sub.add_argument("--json", action="store_true", help="one JSON object on stdout")
+        return sub
+
+    run = command("run", "Fetch, verify and store the images of vehicles that need them.")
+    _add_run_flags(run)
+    _add_organizations(run, "only this organization; repeatable")
+    run.add_argument("--dry-run", action="store_true", help="say what would be done and write nothing")
+    command("status", "Count vehicles by what they need.")
+    _add_paging(
+        command("orgs", "List organizations with their counts."),
+        [s.value for s in (OrganizationSort.NEEDING, *(s for s in OrganizationSort if s != OrganizationSort.NEEDING))],
+    )
+    vehicles = command("vehicles", "List vehicles with their state.")
+    _add_organizations(vehicles, "only this organization")
+    _add_paging(vehicles, [sort.value for sort in VehicleSort])
+    feed = command("import", "Read vehicles and their image URLs from a JSONL, CSV or TSV file.")
+    feed.add_argument("file", metavar="FILE", type=Path, help="the file; a second import of it changes nothing")
+    feed.add_argument("--organization", metavar="NAME", help="the organization of vehicles that name none")
+    return parser
+
+
+def parse(argv: Sequence[str]) -> Arguments:
+    """Parse a command line and load the settings under it; raises SettingsError, exits for --help and --version."""
+    # `--demo` takes a value only behind "=", or `--demo run` would name a folder "run".
+    spelled = ["--demo=" if word == "--demo" else word for word in argv]
+    given = vars(_build().parse_args(spelled))
+    flags = {name: given.pop(name, None) for name in SETTING_FLAGS}
+    demo = given.pop("demo", None)
+    if demo is not None and flags["store"] is not None:
+        raise SettingsError("--demo and --store exclude each other: the demo brings its own store")
+    given["organization_ids"] = tuple(given.pop("organization_ids", ()))
+    return Arguments(settings=load_settings(flags), demo=None if demo is None else Path(demo), **given)

@@ -1,0 +1,39 @@
+"""Which deployment a command line means: the demo, or the store of the settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import platformdirs
+
+from tui.cli.parser import Arguments
+from tui.demo import open_demo
+from tui.images import Guard
+from tui.settings import APP, Settings
+from tui.trickle.session import Session, open_session
+
+
+def demo_folder(named: Path) -> Path:
+    """The folder of the demo: the one named, or one in the platform's data folder, so that a demo can be resumed."""
+    return named if named != Path() else platformdirs.user_data_path(APP) / "demo"
+
+
+async def open_chosen(arguments: Arguments, *, images: bool) -> Session:
+    """Open what the command line means; `images` False spares the demo its image host. Raises Problem."""
+    if arguments.demo is None:
+        return await open_session(arguments.settings)
+    return await open_demo_session(arguments.settings, arguments.demo, images=images)
+
+
+async def open_demo_session(settings: Settings, folder: Path, *, images: bool = True) -> Session:
+    """The demo world as a session; its own names are the only ones exempt from the address rules."""
+    demo = await open_demo(demo_folder(folder), serve=images)
+    return Session(
+        demo.store, settings, demo.store.label, guard=Guard(exempt=demo.exempt), demo=True, on_close=demo.close
+    )
+
+
+async def open_store_session(settings: Settings, url: str) -> Session:
+    """Another store under the same settings."""
+    return await open_session(replace(settings, store=url))

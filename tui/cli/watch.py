@@ -1,0 +1,149 @@
+"""Watching a run from a shell: a live display on a terminal, plain lines when piped; all of it on stderr."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from tui.app.words import byte_rate, clean, duration, plural
+from tui.model import LogLine, Mark, Snapshot
+from tui.trickle.run import Trickle
+
+REFRESH = 0.1
+PLAIN_EVERY = 5.0
+"""Seconds between the progress lines of a run that is piped."""
+
+GLYPHS = {
+    Mark.WAITING: "·",
+    Mark.FETCHING: "□",
+    Mark.STORED: "■",
+    Mark.DUPLICATE: "=",
+    Mark.REFUSED: "×",
+    Mark.DEFERRED: "~",
+}
+
+
+def counters(snapshot: Snapshot) -> str:
+    """The outcomes so far, zero ones left out."""
+    tally = snapshot.tally
+    named = {
+        "stored": tally.stored,
+        "duplicate": tally.duplicate,
+        "refused": tally.refused,
+        "deferred": tally.deferred,
+    }
+    return "   ".join(f"{name} {count:,}" for name, count in named.items() if count) or "nothing yet"
+
+
+def progress_line(snapshot: Snapshot) -> str:
+    """A run in one line."""
+    eta = f"   ETA {duration(snapshot.eta)}" if snapshot.eta is not None else ""
+    return (
+        f"{snapshot.phase.value}   {snapshot.vehicles_done:,} / {plural(snapshot.vehicles_total, 'vehicle')}   "
+        f"{snapshot.tally.done:,} / {plural(snapshot.images_total, 'image')}   {counters(snapshot)}   "
+        f"{snapshot.images_per_second:.1f} images/s   {byte_rate(snapshot.bytes_per_second)}{eta}"
+    )
+
+
+class _Lines:
+    """New log lines of a run, each told once."""
+
+    def __init__(self) -> None:
+        self._last: LogLine | None = None
+
+    def fresh(self, snapshot: Snapshot) -> list[str]:
+        log = snapshot.log
+        start = next((i + 1 for i in range(len(log) - 1, -1, -1) if log[i] is self._last), 0)
+        self._last = log[-1] if log else self._last
+        return [f"{time.strftime('%H:%M:%S', time.localtime(line.at))}  {clean(line.text)}" for line in log[start:]]
+
+
+def _display(snapshot: Snapshot) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(max_width=36, no_wrap=True, overflow="ellipsis")
+    grid.add_column(no_wrap=True, overflow="ellipsis")
+    for lane in snapshot.lanes:
+        grid.add_row(Text(clean(lane.title)), Text("".join(GLYPHS[mark] for mark in lane.marks)))
+    bar = ProgressBar(total=max(1, snapshot.images_total), completed=snapshot.tally.done)
+    return Group(grid, bar, Text(progress_line(snapshot), no_wrap=False))
+
+
+async def _follow_live(trickle: Trickle, console: Console, running: asyncio.Task[Snapshot]) -> None:
+    lines = _Lines()
+    with Live(console=console, refresh_per_second=1 / REFRESH, auto_refresh=False, transient=True) as live:
+        while not running.done():
+            snapshot = trickle.snapshot()
+            for line in lines.fresh(snapshot):
+                live.console.print(Text(line))
+            live.update(_display(snapshot), refresh=True)
+            await asyncio.wait({running}, timeout=REFRESH)
+
+
+async def _follow_plain(trickle: Trickle, running: asyncio.Task[Snapshot]) -> None:
+    lines = _Lines()
+    told = time.monotonic()
+    while True:
+        snapshot = trickle.snapshot()
+        for line in lines.fresh(snapshot):
+            _say(line)
+        if time.monotonic() - told >= PLAIN_EVERY or running.done():
+            told = time.monotonic()
+            _say(progress_line(snapshot))
+        if running.done():
+            return
+        await asyncio.wait({running}, timeout=1.0)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+@contextmanager
+def _signals(interrupt: Callable[[], None]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+class Interrupts:
+    """Ctrl-C drains the run, a second one cuts it."""
+
+    def __init__(self, trickle: Trickle) -> None:
+        self.count = 0
+        self._trickle = trickle
+
+    def again(self) -> None:
+        """One more signal has come."""
+        self.count += 1
+        if self.count == 1:
+            self._trickle.stop()
+        else:
+            self._trickle.cut()
+
+
+async def watch(trickle: Trickle) -> tuple[Snapshot, bool]:
+    """Run to the end while telling how it goes; the last snapshot, and whether it was interrupted. Raises Problem."""
+    interrupts = Interrupts(trickle)
+    console = Console(stderr=True)
+    with _signals(interrupts.again):
+        running = asyncio.create_task(trickle.run())
+        if console.is_terminal:
+            await _follow_live(trickle, console, running)
+        else:
+            await _follow_plain(trickle, running)
+        return await running, interrupts.count > 0
