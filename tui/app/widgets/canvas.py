@@ -1,0 +1,235 @@
+"""Widgets that draw lines by themselves: one node, however many lanes, bars or rows it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui.app.widgets.ink import Ink, Line
+
+T = TypeVar("T")
+
+
+class Inked(ScrollView, can_focus=False):
+    """A line-drawing widget that knows the inks."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {*(f"ink--{ink}" for ink in Ink), "ink--cursor", "ink--cursor-blurred"}
+
+    DEFAULT_CSS = """
+    Inked {
+        background: transparent;
+        scrollbar-size-vertical: 1;
+        & > .ink--plain { color: $foreground; }
+        & > .ink--strong { color: $foreground; text-style: bold; }
+        & > .ink--dim { color: $text-muted; }
+        & > .ink--faint { color: $text-faint; }
+        & > .ink--accent { color: $accent; }
+        & > .ink--good { color: $success; }
+        & > .ink--warn { color: $warning; }
+        & > .ink--bad { color: $error; }
+        & > .ink--cursor { background: $block-cursor-background; }
+        & > .ink--cursor-blurred { background: $block-cursor-blurred-background; }
+    }
+    """
+
+    def strip(self, line: Line, width: int, under: Style | None = None) -> Strip:
+        """A line in exactly `width` cells; `under` is laid over its colours, as a cursor is."""
+        segments = [Segment(text, self._style(ink, under)) for text, ink in line]
+        return Strip(segments).adjust_cell_length(width, self._style(Ink.PLAIN, under))
+
+    def _style(self, ink: Ink, under: Style | None) -> Style:
+        style = self.get_component_rich_style(f"ink--{ink}")
+        return style + under if under else style
+
+
+class Canvas(Inked):
+    """Lines that change often: after a `redraw` only those that differ are painted again."""
+
+    DEFAULT_CSS = "Canvas { height: auto; overflow: hidden hidden; }"
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.lines: Sequence[Line] = ()
+
+    def draw(self, width: int) -> Sequence[Line]:
+        """The lines to show in this width."""
+        raise NotImplementedError
+
+    def redraw(self) -> None:
+        """Draw, and paint what changed."""
+        before, self.lines = self.lines, self.draw(self.size.width)
+        if len(before) != len(self.lines):
+            self.virtual_size = Size(self.size.width, len(self.lines))
+            self.refresh(layout=True)
+            return
+        for y, (old, new) in enumerate(zip(before, self.lines, strict=True)):
+            if old != new:
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Draw again for the new width."""
+        self.redraw()
+
+    def render_line(self, y: int) -> Strip:
+        """Paint one line."""
+        return self.strip(self.lines[y] if y < len(self.lines) else (), self.size.width)
+
+
+class LineList(Inked, Generic[T], can_focus=True):
+    """A list of values of which only the visible ones are painted; `rests` says on which the cursor may stand."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False),
+        Binding("down,j", "move(1)", "Down", show=False),
+        Binding("pageup", "page(-1)", "Page up", show=False),
+        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("home", "edge(-1)", "First", show=False),
+        Binding("end", "edge(1)", "Last", show=False),
+        Binding("enter", "open", "Open", show=False),
+    ]
+
+    cursor: reactive[int] = reactive(0)
+
+    @dataclass
+    class Opened(Message):
+        """Enter or a second click on the row under the cursor."""
+
+        list: LineList[object]
+
+    @dataclass
+    class Moved(Message):
+        """The cursor stands on another row."""
+
+        list: LineList[object]
+
+    def __init__(
+        self,
+        paint: Callable[[T, int], Line],
+        *,
+        rests: Callable[[T], bool] = lambda _: True,
+        empty: Line = (),
+        id: str | None = None,
+    ) -> None:
+        super().__init__(id=id)
+        self.rows: list[T] = []
+        self.empty = empty
+        self._paint = paint
+        self._rests = rests
+
+    @property
+    def current(self) -> T | None:
+        """The row under the cursor."""
+        return self.rows[self.cursor] if self.cursor < len(self.rows) else None
+
+    def show(self, rows: Iterable[T]) -> None:
+        """Show these rows in place of those before; the cursor keeps its place as far as it can."""
+        self.rows = list(rows)
+        self._measure()
+        self.cursor = self._resting(min(self.cursor, max(0, len(self.rows) - 1)), 1)
+
+    def extend(self, rows: Iterable[T]) -> None:
+        """Add rows at the end."""
+        first = not self.rows
+        self.rows.extend(rows)
+        self._measure()
+        if first:
+            self.cursor = self._resting(0, 1)
+
+    def follow(self, rows: Iterable[T]) -> None:
+        """Show these rows, at their end unless somebody scrolled away from it."""
+        at_end = self.scroll_offset.y >= self.max_scroll_y
+        self.rows = list(rows)
+        self._measure()
+        if at_end:
+            self.scroll_end(animate=False)
+
+    def _measure(self) -> None:
+        self.virtual_size = Size(self.size.width, len(self.rows))
+        self.refresh()
+
+    def _resting(self, index: int, step: int) -> int:
+        """The nearest row from `index` on in the direction of `step` where the cursor may stand, else behind it."""
+        size = len(self.rows)
+        ahead = range(index, size) if step > 0 else range(index, -1, -1)
+        behind = range(index, -1, -1) if step > 0 else range(index, size)
+        return next((i for i in (*ahead, *behind) if self._rests(self.rows[i])), 0)
+
+    def watch_cursor(self, before: int, now: int) -> None:
+        """Paint both rows again and keep the new one in sight."""
+        self.refresh_line(before)
+        self.refresh_line(now)
+        top = self._heading_above(now)
+        self.scroll_to_region(Region(0, top, 1, now - top + 1), animate=False, force=True)
+        self.post_message(self.Moved(self))  # type: ignore[arg-type]
+
+    def _heading_above(self, index: int) -> int:
+        """The first of the headings right above: a heading comes into sight with its first row."""
+        while index and not self._rests(self.rows[index - 1]):
+            index -= 1
+        return index
+
+    def action_move(self, step: int) -> None:
+        """Move by one row."""
+        target = self.cursor + step
+        if 0 <= target < len(self.rows):
+            self.cursor = self._resting(target, step)
+
+    def action_page(self, step: int) -> None:
+        """Move by one screen."""
+        target = self.cursor + step * max(1, self.size.height - 1)
+        self._go(target, step)
+
+    def action_edge(self, step: int) -> None:
+        """Move to the first or last row."""
+        self._go(len(self.rows) - 1 if step > 0 else 0, -step)
+
+    def _go(self, target: int, step: int) -> None:
+        if self.rows:
+            self.cursor = self._resting(max(0, min(target, len(self.rows) - 1)), step)
+
+    def action_open(self) -> None:
+        """Tell that the current row is to be opened."""
+        if self.current is not None:
+            self.post_message(self.Opened(self))  # type: ignore[arg-type]
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor on the row; a second click opens it."""
+        row = event.y + self.scroll_offset.y
+        if row >= len(self.rows) or not self._rests(self.rows[row]):
+            return
+        self.cursor = row
+        if event.chain > 1:
+            self.action_open()
+
+    def on_focus(self) -> None:
+        """The cursor looks different in the focused list."""
+        self.refresh_line(self.cursor)
+
+    def on_blur(self) -> None:
+        """The cursor looks different in the focused list."""
+        self.refresh_line(self.cursor)
+
+    def render_line(self, y: int) -> Strip:
+        """Paint one visible row."""
+        width = self.size.width
+        row = y + self.scroll_offset.y
+        if row >= len(self.rows):
+            return self.strip(self.empty if not self.rows and y == 0 else (), width)
+        return self.strip(self._paint(self.rows[row], width), width, self._under(row))
+
+    def _under(self, row: int) -> Style | None:
+        if row != self.cursor or not self._rests(self.rows[row]):
+            return None
+        name = "ink--cursor" if self.has_focus else "ink--cursor-blurred"
+        return self.get_component_rich_style(name, partial=True)

@@ -1,0 +1,137 @@
+"""Lines as values: pieces of text with an ink each, measured in cells. The theme says what an ink looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+
+ELLIPSIS = "…"
+_SPARKS = "▁▂▃▄▅▆▇█"
+
+
+class Ink(StrEnum):
+    """What a piece of text means; `canvas` paints it in the theme's tones."""
+
+    PLAIN = "plain"
+    STRONG = "strong"
+    DIM = "dim"
+    FAINT = "faint"
+    ACCENT = "accent"
+    GOOD = "good"
+    WARN = "warn"
+    BAD = "bad"
+
+
+class Piece(NamedTuple):
+    """A run of text in one ink, free of control characters."""
+
+    text: str
+    ink: Ink = Ink.PLAIN
+
+
+Line = tuple[Piece, ...]
+
+BLANK: Line = ()
+
+
+def line_width(line: Line) -> int:
+    """Cells that a line takes."""
+    return sum(cell_len(piece.text) for piece in line)
+
+
+def cut(text: str, width: int) -> str:
+    """Text in at most `width` cells, with an ellipsis where something is missing at the end."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, width - 1).rstrip() + ELLIPSIS if width > 0 else ""
+
+
+def left(text: str, width: int) -> str:
+    """Text in exactly `width` cells, aligned left."""
+    text = cut(text, width)
+    return text + " " * (width - cell_len(text))
+
+
+def right(text: str, width: int) -> str:
+    """Text in exactly `width` cells, aligned right."""
+    text = cut(text, width)
+    return " " * (width - cell_len(text)) + text
+
+
+def shorten(text: str, width: int) -> str:
+    """Text in at most `width` cells, with an ellipsis in its middle: both ends of a URL say something."""
+    if cell_len(text) <= width:
+        return text
+    if width < 3:
+        return cut(text, width)
+    head = (width - 1) // 2
+    return set_cell_size(text, head).rstrip() + ELLIPSIS + _tail(text, width - 1 - head)
+
+
+def _tail(text: str, width: int) -> str:
+    taken, start = 0, len(text)
+    while start and taken + cell_len(text[start - 1]) <= width:
+        start -= 1
+        taken += cell_len(text[start])
+    return text[start:]
+
+
+def squeeze(text: str, width: int) -> str:
+    """Text in at most `width` cells at the cost of its longest word: a log line keeps its verdict and loses URL."""
+    over = cell_len(text) - width
+    if over <= 0:
+        return text
+    longest = max(text.split(" "), key=cell_len)
+    return cut(text.replace(longest, shorten(longest, max(12, cell_len(longest) - over)), 1), width)
+
+
+def clip(line: Line, width: int) -> Line:
+    """A line in at most `width` cells."""
+    kept: list[Piece] = []
+    room = width
+    for piece in line:
+        size = cell_len(piece.text)
+        if size > room:
+            kept.append(Piece(cut(piece.text, room), piece.ink))
+            break
+        kept.append(piece)
+        room -= size
+    return tuple(kept)
+
+
+def spread(start: Line, end: Line, width: int) -> Line:
+    """`start` at the left and `end` at the right edge; what does not fit is taken from `start`."""
+    room = width - line_width(end)
+    if room < 2:
+        return clip(start, width)
+    start = clip(start, room - 1)
+    return (*start, Piece(" " * (room - line_width(start))), *end)
+
+
+def parts(pieces: Sequence[Piece], gap: int = 3) -> Line:
+    """Pieces in a row with a gap between them."""
+    line: list[Piece] = []
+    for piece in pieces:
+        if line:
+            line.append(Piece(" " * gap))
+        line.append(piece)
+    return tuple(line)
+
+
+def bar(done: int, total: int, width: int) -> Line:
+    """A progress bar of `width` cells in half-cell steps; full only when everything is done."""
+    halves = 0 if total <= 0 else min(2 * width, 2 * width * done // total)
+    full, half = divmod(halves, 2)
+    return Piece("━" * full + "╸" * half, Ink.ACCENT), Piece("─" * (width - full - half), Ink.FAINT)
+
+
+def spark(values: Sequence[float], width: int) -> str:
+    """The last `width` values as a line of small bars that share one scale."""
+    shown = values[-width:] if width > 0 else ()
+    top = max(shown, default=0.0)
+    if top <= 0:
+        return _SPARKS[0] * len(shown)
+    return "".join(_SPARKS[round(value / top * (len(_SPARKS) - 1))] for value in shown)

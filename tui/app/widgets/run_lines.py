@@ -1,0 +1,228 @@
+"""A snapshot of a run as lines: title, bars, counters, lanes, hosts, log. Pure functions, fitted to a width."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from tui.app import words
+from tui.app.widgets.ink import (
+    BLANK,
+    Ink,
+    Line,
+    Piece,
+    bar,
+    cut,
+    left,
+    line_width,
+    parts,
+    right,
+    spark,
+    spread,
+    squeeze,
+)
+from tui.model import HostPace, Lane, LogLine, Mark, OrganizationProgress, Phase, RunOptions, Snapshot, Tally
+
+GLYPHS = {
+    Mark.WAITING: Piece("·", Ink.FAINT),
+    Mark.FETCHING: Piece("□", Ink.ACCENT),
+    Mark.STORED: Piece("■", Ink.ACCENT),
+    Mark.DUPLICATE: Piece("=", Ink.DIM),
+    Mark.REFUSED: Piece("×", Ink.BAD),
+    Mark.DEFERRED: Piece("~", Ink.WARN),
+}
+
+_TELLING = (Mark.FETCHING, Mark.WAITING, Mark.REFUSED, Mark.DEFERRED, Mark.DUPLICATE, Mark.STORED)
+"""Which mark speaks for several when a lane has more images than cells."""
+
+_LEVELS = {"info": Ink.DIM, "warn": Ink.PLAIN, "error": Ink.BAD}
+
+
+def short_id(run_id: str) -> str:
+    """The last part of a run id, enough to tell runs apart on screen."""
+    return run_id.rpartition("-")[2]
+
+
+def scope_words(options: RunOptions, vehicles: int) -> str:
+    """What a run is about, e.g. `2 organizations · 59 vehicles`."""
+    scope = options.scope
+    count = words.plural(vehicles, "vehicle")
+    if scope.vehicle_ids:
+        return count if vehicles else words.plural(len(scope.vehicle_ids), "vehicle")
+    names = words.plural(len(scope.organization_ids), "organization") if scope.organization_ids else "all organizations"
+    return f"{names} · {count}"
+
+
+def title(seen: Snapshot, width: int) -> Line:
+    """Run, scope, phase, and when it will be over."""
+    start = (
+        Piece(f"Run {short_id(seen.run_id)}", Ink.STRONG),
+        Piece("   " + scope_words(seen.options, seen.vehicles_total), Ink.DIM),
+    )
+    phase = Piece(words.phase_words(seen.phase, seen.in_flight), words.PHASES[seen.phase][1])
+    return spread(start, (phase, Piece("   " + right(_when(seen), 18), Ink.PLAIN)), width)
+
+
+def _when(seen: Snapshot) -> str:
+    if seen.phase.over:
+        return f"took {words.duration(seen.elapsed)}"
+    return "" if seen.eta is None else f"ETA {words.duration(seen.eta)}"
+
+
+def overall(seen: Snapshot, width: int) -> Line:
+    """The one bar of the whole run with its vehicles and images."""
+    done = seen.tally.done
+    counts = (
+        Piece(f"   {ratio(seen.vehicles_done, seen.vehicles_total)} vehicles"),
+        Piece(f"   {ratio(done, seen.images_total)} images"),
+    )
+    return (*bar(done, seen.images_total, max(8, width - line_width(counts))), *counts)
+
+
+def ratio(done: int, total: int) -> str:
+    """`37 / 59`, as wide as it will ever be."""
+    whole = f"{total:,}"
+    return f"{done:>{len(whole)},} / {whole}"
+
+
+def speed(seen: Snapshot, width: int) -> Line:
+    """Images and bytes per second, with the last seconds as a sparkline."""
+    start = Piece(left(words.rate(seen.images_per_second), 14))
+    end = Piece(right(words.byte_rate(seen.bytes_per_second), 10))
+    room = max(0, min(60, width - 28))
+    return start, Piece(" " + left(spark(seen.history, room), room) + " ", Ink.ACCENT), end
+
+
+def counters(tally: Tally) -> Line:
+    """What became of the images so far; a zero is not told, except that nothing is stored yet."""
+    told = [Piece(f"stored {tally.stored:,}", Ink.GOOD if tally.stored else Ink.DIM)]
+    for name, count, ink in (
+        ("duplicate", tally.duplicate, Ink.DIM),
+        ("refused", tally.refused, Ink.BAD),
+        ("deferred", tally.deferred, Ink.WARN),
+    ):
+        if count:
+            told.append(Piece(f"{name} {count:,}", ink))
+    if tally.bytes:
+        told.append(Piece(words.bytes_words(tally.bytes), Ink.DIM))
+    return parts(told)
+
+
+def organizations(groups: Sequence[OrganizationProgress], width: int, rows: int) -> list[Line]:
+    """A bar for each organization, those still going first; what finds no room is counted on the last row."""
+    ordered = sorted(groups, key=lambda group: group.done >= group.total)
+    return _limited([_organization(group, width, _widest(groups)) for group in ordered], rows)
+
+
+def _widest(groups: Sequence[OrganizationProgress]) -> int:
+    return max((len(f"{group.total:,}") for group in groups), default=1)
+
+
+def _organization(group: OrganizationProgress, width: int, digits: int) -> Line:
+    name = max(14, min(28, width * 2 // 5))
+    end = f"  {group.done:>{digits},} / {group.total:>{digits},} "
+    tick = Piece("✓" if group.done >= group.total else " ", Ink.GOOD)
+    label = Piece(left(words.clean(group.name) or "no organization", name) + "  ", Ink.PLAIN)
+    return (label, *bar(group.done, group.total, max(4, width - name - 3 - len(end))), Piece(end), tick)
+
+
+def _limited(lines: list[Line], rows: int) -> list[Line]:
+    if len(lines) <= rows:
+        return lines
+    kept = max(0, rows - 1)
+    return [*lines[:kept], (Piece(f"+ {len(lines) - kept:,} more", Ink.DIM),)][:rows]
+
+
+def lanes(shown: Sequence[Lane], width: int, rows: int) -> list[Line]:
+    """The vehicles in progress, each at its own place: a free place stays empty until another vehicle takes it."""
+    placed = {lane.slot: lane for lane in shown}
+    last = max(placed, default=-1)
+    kept = rows if last < rows else rows - 1
+    room = max([20, *(len(lane.marks) for lane in shown)])
+    lines = [_lane(placed[slot], width, room) if slot in placed else BLANK for slot in range(min(last + 1, kept))]
+    hidden = sum(slot >= kept for slot in placed)
+    return [*lines, (Piece(f"+ {hidden:,} more in progress", Ink.DIM),)] if hidden and rows else lines
+
+
+def _lane(lane: Lane, width: int, cells: int) -> Line:
+    name = max(16, min(34, width * 2 // 5))
+    end = (Piece(right(f"{lane_done(lane)} / {len(lane.marks)}", 9)), Piece(" ✓" if lane.finished else "  ", Ink.GOOD))
+    room = max(4, min(cells, width - name - 2 - line_width(end)))
+    label = Piece(left(words.clean(lane.title), name) + "  ", Ink.DIM if lane.finished else Ink.PLAIN)
+    return spread((label, *gauge(lane.marks, room)), end, min(width, name + 2 + room + line_width(end)))
+
+
+def lane_done(lane: Lane) -> int:
+    """Images of a lane that have ended."""
+    return sum(mark not in (Mark.WAITING, Mark.FETCHING) for mark in lane.marks)
+
+
+def gauge(marks: Sequence[Mark], room: int) -> Line:
+    """A glyph for each image, or for each handful of them where there are more images than cells."""
+    step = math.ceil(len(marks) / room) if marks else 1
+    groups = (marks[at : at + step] for at in range(0, len(marks), step))
+    return merged([GLYPHS[min(group, key=_TELLING.index)] for group in groups])
+
+
+def merged(pieces: Sequence[Piece]) -> Line:
+    """Neighbours in the same ink as one piece."""
+    line: list[Piece] = []
+    for piece in pieces:
+        if line and line[-1].ink is piece.ink:
+            line[-1] = Piece(line[-1].text + piece.text, piece.ink)
+        else:
+            line.append(piece)
+    return tuple(line)
+
+
+def hosts(paces: Sequence[HostPace], width: int, rows: int) -> list[Line]:
+    """How each host is treated, those that have to wait and the busiest first."""
+    ordered = sorted(paces, key=lambda pace: (-(pace.wait > 0), -pace.in_flight, pace.host))
+    return _limited([_host(pace, width) for pace in ordered], rows)
+
+
+def _host(pace: HostPace, width: int) -> Line:
+    name = max(14, min(30, width - 34))
+    speed = "no limit" if math.isinf(pace.rate) else f"{pace.rate:.3g}/s"
+    ink = Ink.PLAIN if pace.in_flight or pace.wait else Ink.DIM
+    return Piece(left(words.clean(pace.host), name) + "  ", ink), Piece(right(speed, 8), Ink.DIM), *_treatment(pace)
+
+
+def _treatment(pace: HostPace) -> Line:
+    note = words.clean(pace.note)
+    if pace.wait > 0:
+        why = f"{note}, " if note else ""
+        return (Piece(f"  {why}next in {words.duration(math.ceil(pace.wait))}", Ink.WARN),)
+    slots = Piece(f"  {pace.in_flight} of {words.plural(pace.slots, 'slot')}", Ink.DIM)
+    return (slots, Piece(f"  {note}", Ink.WARN)) if note else (slots,)
+
+
+def log_line(entry: LogLine, width: int) -> Line:
+    """The time and the text; a long URL gives way to the verdict behind it."""
+    ink = _LEVELS.get(entry.level, Ink.PLAIN)
+    return Piece(words.clock_time(entry.at) + "  ", Ink.DIM), Piece(squeeze(words.clean(entry.text), width - 10), ink)
+
+
+def beside(first: Sequence[Line], second: Sequence[Line], first_width: int, gap: int = 4) -> list[Line]:
+    """Two blocks of lines as columns."""
+    rows = max(len(first), len(second))
+    padded = [*first, *([BLANK] * (rows - len(first)))]
+    others = [*second, *([BLANK] * (rows - len(second)))]
+    return [
+        (*line, Piece(" " * (max(0, first_width - line_width(line)) + gap)), *other)
+        for line, other in zip(padded, others, strict=True)
+    ]
+
+
+def heading(text: str, width: int, note: str = "") -> Line:
+    """A quiet word over a block."""
+    return spread((Piece(cut(text, width), Ink.DIM),), (Piece(note, Ink.DIM),) if note else (), width)
+
+
+def phase_help(phase: Phase) -> str:
+    """What the operator can expect now, in one sentence."""
+    return {
+        Phase.PAUSING: "No new request starts; those in flight end.",
+        Phase.PAUSED: "Nothing is in flight. Leases are kept; p resumes.",
+        Phase.STOPPING: "Requests in flight end and nothing new begins. s again cuts them.",
+    }.get(phase, "")
