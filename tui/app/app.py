@@ -1,0 +1,313 @@
+"""The app: one open session, at most one run over it, and the screens that look at both."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.timer import Timer
+
+from tui.app.actions import Action, bindings, state_of
+from tui.app.doors import Doors, Opening
+from tui.app.farewell import farewell
+from tui.app.screens.base import BaseScreen
+from tui.app.screens.confirm import ConfirmScreen
+from tui.app.screens.help import HelpScreen
+from tui.app.screens.inventory import InventoryScreen
+from tui.app.screens.welcome import WelcomeScreen
+from tui.app.theme import DARK, LIGHT, completed
+from tui.model import Counts, Phase, Problem, RunOptions, Scope, Snapshot
+
+if TYPE_CHECKING:
+    from tui.trickle.run import Trickle
+    from tui.trickle.session import Session
+
+LOOKS_PER_SECOND = 10
+
+ACTIONS = (
+    Action("help", "question_mark", "Help", show=2, group="Anywhere"),
+    Action("quit", "q", "Quit", show=3, group="Anywhere"),
+    Action("toggle_pause", "p", "Pause or resume the run", group="Run", enabled=lambda app: app.running),
+    Action("stop_run", "s", "Stop the run (twice: at once)", group="Run", enabled=lambda app: app.running),
+    Action("watch_run", "w", "Watch the run", group="Run", enabled=lambda app: app.trickle is not None),
+    Action("toggle_theme", "t", "Light or dark", group="Anywhere"),
+    Action("command_palette", "colon", "All commands", group="Anywhere", palette=False),
+    Action("welcome", "ctrl+o", "Open another store", group="Anywhere", enabled=lambda app: not app.running),
+)
+
+
+class BackfillApp(App[None]):
+    """The program on screen.
+
+    `session` is None until something is open; `options` are what the next run starts with and the present one is
+    tuned to; `snapshot` is the present or last run as of at most a tenth of a second ago; `counts` are the store's.
+    """
+
+    TITLE = "backfill"
+    CSS_PATH = "app.tcss"
+    AREA: ClassVar[str] = "app"
+    ACTIONS: ClassVar[tuple[Action, ...]] = ACTIONS
+    BINDINGS = [*bindings("app", ACTIONS)]  # noqa: RUF012 - declared as such by Textual
+
+    session: reactive[Session | None] = reactive(None, init=False)
+    options: reactive[RunOptions] = reactive(RunOptions, init=False)
+    snapshot: reactive[Snapshot | None] = reactive(None, init=False)
+    counts: reactive[Counts | None] = reactive(None, init=False)
+
+    def __init__(
+        self,
+        doors: Doors,
+        opening: Opening | None = None,
+        options: RunOptions = RunOptions(),  # noqa: B008 - frozen
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self.doors = doors
+        self.clock = clock
+        self.trickle: Trickle | None = None
+        self.run_error = ""
+        self.opening_error = ""
+        self._opening = opening
+        self._quitting = False
+        self._stops = 0
+        self._look_timer: Timer | None = None
+        self._run_over = asyncio.Event()
+        self._run_over.set()
+        self.set_reactive(BackfillApp.options, options)
+        for theme in (DARK, LIGHT):
+            self.register_theme(theme)
+        self.theme = DARK.name
+
+    @property
+    def running(self) -> bool:
+        """Whether a run goes on."""
+        return self.trickle is not None and not self._run_over.is_set()
+
+    @property
+    def exit_summary(self) -> str:
+        """What to print when the app has closed: what was done, what is left, how to go on. Empty without a run."""
+        return farewell(self.snapshot, self.counts, self.session)
+
+    def get_default_screen(self) -> Screen[None]:
+        """The inventory, painted before anything is open."""
+        return InventoryScreen()
+
+    def get_css_variables(self) -> dict[str, str]:
+        """The theme's variables, with ours under any theme."""
+        return completed(super().get_css_variables())
+
+    def on_mount(self) -> None:
+        """Open behind the first paint, or ask what to open."""
+        if self._opening is None:
+            self.push_screen(WelcomeScreen())
+        else:
+            self.call_after_refresh(self.open_session, self._opening)
+
+    async def on_unmount(self) -> None:
+        """Leave nothing open, however the app ends."""
+        await self._run_over.wait()
+        if self.session is not None:
+            await self.session.close()
+
+    # Sessions
+
+    def open_session(self, opening: Opening) -> None:
+        """Open another session in the background; the one before is closed when that worked. Not during a run."""
+        if self.running:
+            self.notify("A run goes on; stop it before opening something else.", severity="warning")
+            return
+        self.run_worker(self._open(opening), group="opening", exclusive=True, exit_on_error=False)
+
+    async def _open(self, opening: Opening) -> None:
+        self.opening_error = ""
+        try:
+            session = await opening()
+        except Problem as problem:
+            self._refuse_opening(str(problem))
+            return
+        before, self.session = self.session, session
+        self.trickle = self.snapshot = self.counts = None
+        self.refresh_counts()
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+        if before is not None:
+            await before.close()
+
+    def _refuse_opening(self, error: str) -> None:
+        self.opening_error = error
+        if isinstance(self.screen, WelcomeScreen):
+            self.screen.error = error
+        else:
+            self.push_screen(WelcomeScreen(error))
+
+    def refresh_counts(self) -> None:
+        """Ask the store for its counts again."""
+        if self.session is not None:
+            self.run_worker(self._count(self.session), group="counts", exclusive=True, exit_on_error=False)
+
+    async def _count(self, session: Session) -> None:
+        try:
+            self.counts = await session.store.counts()
+        except Problem as problem:
+            self.notify(str(problem), severity="error", markup=False)
+
+    # The run
+
+    def start_run(self, scope: Scope) -> None:
+        """Run the present options over a scope and show it; refuses while a run goes on."""
+        from tui.app.screens.run import RunScreen
+
+        if self.session is None or self.running:
+            self.notify("A run goes on already: w shows it.", severity="warning")
+            return
+        self.trickle = trickle = self.session.trickle(replace(self.options, scope=scope))
+        self.run_error, self._stops = "", 0
+        self._run_over.clear()
+        self.snapshot = trickle.snapshot()
+        self._look_timer = self.set_interval(1 / LOOKS_PER_SECOND, self._look)
+        self.run_worker(self._run(trickle), name="trickle", group="trickle", exit_on_error=False)
+        self.push_screen(RunScreen())
+        self.screen.refresh_bindings()
+
+    def _look(self) -> None:
+        if self.trickle is not None:
+            self.snapshot = self.trickle.snapshot()
+
+    async def _run(self, trickle: Trickle) -> None:
+        try:
+            await trickle.run()
+        except Problem as problem:
+            self.run_error = str(problem)
+        finally:
+            if self._look_timer is not None:
+                self._look_timer.stop()
+            self.snapshot = trickle.snapshot()
+            self._run_over.set()
+        self._after_run(trickle)
+
+    def _after_run(self, trickle: Trickle) -> None:
+        from tui.app.screens.run import RunScreen
+        from tui.app.screens.summary import SummaryScreen
+
+        self.refresh_counts()
+        self.screen.refresh_bindings()
+        if self._quitting:
+            self.exit()
+        elif isinstance(self.screen, RunScreen):
+            self.switch_screen(SummaryScreen(trickle.snapshot(), trickle.results))
+        else:
+            self.notify(self.run_error or "The run has ended: w shows its summary.", markup=False)
+
+    def watch_options(self, options: RunOptions) -> None:
+        """Tune the run that goes on; its scope stays."""
+        if self.running and self.trickle is not None:
+            self.trickle.tune(replace(options, scope=self.trickle.options.scope))
+
+    def toggle_pause(self) -> None:
+        """Pause the run, or let it go on."""
+        if not self.running or self.trickle is None:
+            return
+        if self.trickle.phase in (Phase.PAUSING, Phase.PAUSED):
+            self.trickle.resume()
+        else:
+            self.trickle.pause()
+        self._look()
+
+    def stop_run(self) -> None:
+        """Drain the run; asked a second time, cut it."""
+        if not self.running or self.trickle is None:
+            return
+        self._stops += 1
+        if self._stops == 1:
+            self.trickle.stop()
+        else:
+            self.trickle.cut()
+        self._look()
+
+    # Actions
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Grey what cannot be done now, as the registry says."""
+        return state_of(self, self.ACTIONS, action)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The command palette: what the registry has for this screen, then what Textual offers."""
+        for owner in (screen, self):
+            for action in getattr(owner, "ACTIONS", ()):
+                if action.palette and (action.enabled is None or action.enabled(owner)):
+                    call = partial(self.run_action, action.call, owner)
+                    yield SystemCommand(action.title, action.help or action.group, call)
+        yield SystemCommand(
+            "Theme", "Choose among all themes, the terminal's own colours too", self.action_change_theme
+        )
+
+    def action_help(self) -> None:
+        """Show the keys of this screen."""
+        if isinstance(self.screen, BaseScreen):
+            self.push_screen(HelpScreen(self.screen, self))
+
+    async def action_quit(self) -> None:
+        """Leave; during a run ask first, and drain."""
+        if not self.running:
+            self.exit()
+        elif self._quitting:
+            self.stop_run()
+        else:
+            question = ConfirmScreen(
+                "A run is going on",
+                "Quitting ends the requests in flight, releases the rest and keeps what is stored.",
+                "Quit and drain",
+            )
+            self.push_screen(question, self._quit_and_drain)
+
+    def _quit_and_drain(self, agreed: bool | None) -> None:
+        if not agreed:
+            return
+        if not self.running:
+            self.exit()
+            return
+        self._quitting = True
+        if self._stops == 0:
+            self.stop_run()
+        self.notify("Draining, then leaving. q again leaves at once.")
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C means to leave, here as everywhere."""
+        self.run_worker(self.action_quit(), exit_on_error=False)
+
+    def action_toggle_pause(self) -> None:
+        """Pause or resume the run."""
+        self.toggle_pause()
+
+    def action_stop_run(self) -> None:
+        """Stop the run."""
+        self.stop_run()
+
+    def action_watch_run(self) -> None:
+        """Show the run that goes on, or the summary of the last one."""
+        from tui.app.screens.run import RunScreen
+        from tui.app.screens.summary import SummaryScreen
+
+        if isinstance(self.screen, RunScreen | SummaryScreen) or self.trickle is None:
+            return
+        if self.running:
+            self.push_screen(RunScreen())
+        else:
+            self.push_screen(SummaryScreen(self.trickle.snapshot(), self.trickle.results))
+
+    def action_toggle_theme(self) -> None:
+        """Change between light and dark."""
+        self.theme = LIGHT.name if self.current_theme.dark else DARK.name
+
+    def action_welcome(self) -> None:
+        """Choose another store."""
+        if not isinstance(self.screen, WelcomeScreen):
+            self.push_screen(WelcomeScreen())

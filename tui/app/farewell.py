@@ -1,0 +1,32 @@
+"""What the program says when the app has closed after a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tui.app.words import bytes_words, duration, plural, thousands
+from tui.model import Counts, Snapshot
+
+if TYPE_CHECKING:
+    from tui.trickle.session import Session
+
+
+def farewell(snapshot: Snapshot | None, counts: Counts | None, session: Session | None) -> str:
+    """What was done, what is left, and the command that goes on with it; empty when there was no run."""
+    if snapshot is None or session is None:
+        return ""
+    tally = snapshot.tally
+    done = (
+        f"Run {snapshot.run_id} {snapshot.phase.value} after {duration(snapshot.elapsed)}: "
+        f"{plural(tally.stored, 'image')} stored ({bytes_words(tally.bytes)}), "
+        f"{thousands(snapshot.vehicles_done)} of {plural(snapshot.vehicles_total, 'vehicle')} done."
+    )
+    lines = [done]
+    if counts is not None and (left := counts.ready + counts.partial + counts.legacy):
+        lines += [f"Left: {plural(left, 'vehicle')}.", f"Go on with: {command(session)}"]
+    return "\n".join(lines)
+
+
+def command(session: Session) -> str:
+    """The command that opens this session again."""
+    return "backfill-tui --demo" if session.demo else f"backfill-tui --store {session.settings.store}"
