@@ -155,7 +155,7 @@ class Listing:
     price: float | None = None
     link: str | None = None
     title: str | None = None
-    is_public: bool = True
+    is_public: bool | None = None  # not told: public when new, else as it was
     image_urls: tuple[str, ...] = ()
     extra: Mapping[str, object] = field(default_factory=dict)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from tui.model import (
@@ -150,3 +151,19 @@ class Store(Protocol):
         Stored image URLs and marks survive; a gallery that gained URLs makes its vehicle claimable again.
         """
         ...
+
+
+async def open_store(url: str) -> Store:
+    """Open the store that `url` names: `local:PATH`, created if missing.
+
+    Raises `StoreError` when it cannot be opened and `Problem` for a URL of another kind.
+    """
+    scheme, _, rest = url.partition(":")
+    if scheme == "supabase":
+        raise Problem("Supabase is not connected yet: it needs SUPABASE_URL and a key, and the adapter comes next.")
+    if scheme != "local" or not rest:
+        raise Problem(f"{url!r} is not a store: give local:PATH, where PATH is a folder.")
+    # Imported when needed: a process that talks to another store never loads this one.
+    from tui.stores.local import LocalStore
+
+    return await LocalStore.open(Path(rest))

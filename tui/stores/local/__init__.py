@@ -1,0 +1,5 @@
+"""The embedded store: SQLite in WAL mode for rows, a folder for objects."""
+
+from tui.stores.local.store import LocalStore
+
+__all__ = ["LocalStore"]

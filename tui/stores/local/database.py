@@ -1,0 +1,203 @@
+"""Opening the database file, creating it, and running work on a connection in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.resources
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+from tui.stores import StoreError
+from tui.stores.local.faults import explained
+
+APPLICATION_ID = 0x4266_5475  # "BfTu"
+VERSION = 1
+BUSY_SECONDS = 10.0
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Desk:
+    """A connection in its own thread: work on it is done in order, and never on the event loop."""
+
+    def __init__(self, connection: sqlite3.Connection, place: Path) -> None:
+        self._connection = connection
+        self._place = place
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._closed = False
+
+    async def run(self, work: Callable[Concatenate[sqlite3.Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do `work(connection, …)` in the thread; raises `StoreError` for everything SQLite objects to."""
+        if self._closed:
+            raise StoreError(f"The store {self._place} is closed.")
+
+        def do() -> R:
+            with explained(self._place):
+                return work(self._connection, *args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, do)
+
+    async def close(self) -> None:
+        """Finish what is queued, then close the connection."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
+            self._thread.shutdown(wait=False)
+
+
+@contextmanager
+def writing(db: sqlite3.Connection) -> Iterator[None]:
+    """One transaction that holds the write lock from its start: committed whole, or rolled back on any exception."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        # A full disk or a damaged file makes SQLite roll back by itself.
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def reading(db: sqlite3.Connection) -> Iterator[None]:
+    """One view of the data for several queries."""
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.execute("ROLLBACK")
+
+
+def open_database(file: Path) -> tuple[sqlite3.Connection, sqlite3.Connection | None]:
+    """A reader and a writer on `file`, which is created if missing; the writer is None where it is read-only.
+
+    Raises `StoreError` when the file is no store or one of a newer version, and `sqlite3.Error`.
+    """
+    try:
+        writer = _connect(file)
+    except sqlite3.OperationalError:
+        if not file.exists():
+            raise
+        return _open_for_looking(file), None
+    try:
+        _prepare(writer, file)
+    except sqlite3.OperationalError as error:
+        writer.close()
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+            raise
+        return _open_for_looking(file), None
+    except BaseException:
+        writer.close()
+        raise
+    reader = _connect(file)
+    reader.execute("PRAGMA query_only = ON")
+    return reader, writer
+
+
+def _connect(file: Path, parameters: str = "") -> sqlite3.Connection:
+    # Each connection is used by one thread at a time, though not by the one that opens it.
+    db = sqlite3.connect(
+        f"{file.absolute().as_uri()}{parameters}",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+    db.row_factory = sqlite3.Row
+    try:
+        for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "temp_store = MEMORY", "cache_size = -65536"):
+            db.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _open_for_looking(file: Path) -> sqlite3.Connection:
+    try:
+        return _look(file, "?mode=ro")
+    except sqlite3.OperationalError:
+        # WAL needs a -shm file even to read. Where none can be made, and no -wal holds anything, the file is whole.
+        wal = file.with_name(file.name + "-wal")
+        if wal.exists() and wal.stat().st_size:
+            raise
+        return _look(file, "?mode=ro&immutable=1")
+
+
+def _look(file: Path, parameters: str) -> sqlite3.Connection:
+    db = _connect(file, parameters)
+    try:
+        if _is_new(db, file):
+            raise StoreError(f"The store {file} is empty and read-only: make it writable, or use another folder.")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _prepare(db: sqlite3.Connection, file: Path) -> None:
+    if _is_new(db, file):
+        _to_wal(db)
+        with writing(db):
+            # Another process may have created it while this one waited for the lock.
+            if _is_new(db, file):
+                _create(db)
+    db.execute("PRAGMA wal_autocheckpoint = 8000")
+    db.execute("PRAGMA journal_size_limit = 67108864")
+    with writing(db):
+        # Asks for the write lock: a read-only file is noticed here, not at the first write.
+        pass
+
+
+def _is_new(db: sqlite3.Connection, file: Path) -> bool:
+    """Whether nothing is in the file yet; raises `StoreError` when what is in it is not a store this program knows."""
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if application == APPLICATION_ID:
+        if version > VERSION:
+            raise StoreError(f"The store {file} was written by a newer version of backfill-tui: update this one.")
+        return False
+    (tables,) = db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+    if application or version or tables:
+        raise StoreError(f"The store {file} is not a store but another program's database: use another folder.")
+    return True
+
+
+def _to_wal(db: sqlite3.Connection) -> None:
+    # SQLite does not wait for this lock as it waits for others, so first openings at the same instant may collide.
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _create(db: sqlite3.Connection) -> None:
+    script = importlib.resources.files("tui.stores.schema").joinpath("local.sql").read_text("utf-8")
+    for statement in _statements(script):
+        db.execute(statement)
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    # `executescript` would commit the transaction that keeps two creators apart.
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

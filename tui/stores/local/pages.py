@@ -1,0 +1,165 @@
+"""What the screens ask: counts, pages of organizations and of vehicles, refusals."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import fields
+
+from tui.model import (
+    Counts,
+    Gallery,
+    Organization,
+    OrganizationSort,
+    Page,
+    Reason,
+    RefusalGroup,
+    StoredImage,
+    Vehicle,
+    VehicleQuery,
+    VehicleSort,
+)
+from tui.stores.local import rows
+
+_COUNTS = tuple(field.name for field in fields(Counts))
+_SUMS = ", ".join(f"COALESCE(SUM({name}), 0) AS {name}" for name in _COUNTS)
+
+_ORGANIZATION_ORDERS = {
+    OrganizationSort.NAME: "name COLLATE NOCASE",
+    OrganizationSort.NEEDING: "c.needing",
+    OrganizationSort.PARTIAL: "c.partial",
+    OrganizationSort.PARKED: "c.parked",
+    OrganizationSort.IMAGES: "c.images_to_come",
+}
+
+_VEHICLE_ORDERS = {VehicleSort.TITLE: "title", VehicleSort.URLS: "url_count", VehicleSort.STATE: "state_order"}
+
+# Vehicles of no organization, or of one without a row, must not drop out of sight.
+_ORGANIZATIONS = """
+FROM (
+  SELECT id, name, website FROM organizations
+  UNION ALL
+  SELECT organization_id, CASE organization_id WHEN '' THEN 'No organization' ELSE organization_id END, NULL
+  FROM image_backfill_organizations k
+  WHERE NOT EXISTS (SELECT 1 FROM organizations o WHERE o.id = k.organization_id)
+    AND EXISTS (SELECT 1 FROM image_backfill_counts c WHERE c.organization = k.key AND c.vehicles > 0)
+) o
+LEFT JOIN image_backfill_organizations k ON k.organization_id = o.id
+LEFT JOIN image_backfill_counts c ON c.organization = k.key AND c.is_public = 1
+WHERE instr(lower(name), lower(?)) > 0
+"""
+
+
+def counts(db: sqlite3.Connection, organization_id: str | None) -> Counts:
+    """Public vehicles by state."""
+    key = None if organization_id is None else organization_key(db, organization_id)
+    where, values = ("", ()) if organization_id is None else ("AND organization = ?", (key,))
+    query = f"SELECT {_SUMS} FROM image_backfill_counts WHERE is_public = 1 {where}"
+    return _counts(db.execute(query, values).fetchone())
+
+
+def organization_key(db: sqlite3.Connection, organization_id: str) -> int | None:
+    """The sidecar's key of an organization; None when no vehicle has named it yet."""
+    row = db.execute(
+        "SELECT key FROM image_backfill_organizations WHERE organization_id = ?", (organization_id,)
+    ).fetchone()
+    return None if row is None else int(row["key"])
+
+
+def _counts(row: sqlite3.Row) -> Counts:
+    return Counts(**{name: row[name] or 0 for name in _COUNTS})
+
+
+def organizations(
+    db: sqlite3.Connection, filter: str, sort: OrganizationSort, descending: bool, offset: int, limit: int
+) -> Page[Organization]:
+    """A page of organizations; equal ones by name."""
+    direction = "DESC" if descending else "ASC"
+    order = f"COALESCE({_ORGANIZATION_ORDERS[sort]}, 0) {direction}, name COLLATE NOCASE, o.id"
+    (total,) = db.execute(f"SELECT COUNT(*) {_ORGANIZATIONS}", (filter,)).fetchone()
+    query = f"SELECT o.*, c.* {_ORGANIZATIONS} ORDER BY {order} LIMIT ? OFFSET ?"
+    found = db.execute(query, (filter, limit, offset)).fetchall()
+    page = (Organization(row["id"], row["name"], row["website"], _counts(row)) for row in found)
+    return Page(tuple(page), offset, total)
+
+
+def vehicles(db: sqlite3.Connection, query: VehicleQuery, now: float) -> Page[Vehicle]:
+    """A page of vehicles; equal ones in the order they came in."""
+    key = None if query.organization_id is None else organization_key(db, query.organization_id)
+    if query.organization_id is not None and key is None:
+        return Page((), query.offset, 0)
+    where, values = _matching(query, key)
+    total = _total(db, query, key, where, values)
+    keys = _page(db, query, where, values, total)
+    return Page(tuple(rows.vehicles_from(db, rows.details(db, keys), now)), query.offset, total)
+
+
+def _matching(query: VehicleQuery, key: int | None) -> tuple[str, list[object]]:
+    terms, values = ["1"], list[object]()
+    if key is not None:
+        # With a filter every title is looked at anyway, fastest in the order of the table.
+        terms.append("+organization = ?" if query.filter else "organization = ?")
+        values.append(key)
+    if query.filter:
+        terms.append("instr(search, lower(?)) > 0")
+        values.append(query.filter)
+    return " AND ".join(terms), values
+
+
+def _total(db: sqlite3.Connection, query: VehicleQuery, key: int | None, where: str, values: list[object]) -> int:
+    if query.filter:
+        sql = f"SELECT COUNT(*) FROM image_backfill_jobs NOT INDEXED WHERE {where}"
+        return int(db.execute(sql, values).fetchone()[0])
+    scope = "organization = ?" if key is not None else "1"
+    sql = f"SELECT COALESCE(SUM(vehicles), 0) FROM image_backfill_counts WHERE {scope}"
+    return int(db.execute(sql, values).fetchone()[0])
+
+
+def _page(db: sqlite3.Connection, query: VehicleQuery, where: str, values: list[object], total: int) -> list[int]:
+    offset, limit, descending = query.offset, min(query.limit, total - query.offset), query.descending
+    if limit <= 0:
+        return []
+    # The far half is reached from the other end: half as many index entries to step over.
+    turned = offset > total - offset - limit
+    if turned:
+        offset, descending = total - offset - limit, not descending
+    direction = "DESC" if descending else "ASC"
+    sql = f"""
+        SELECT vehicle FROM image_backfill_jobs {"NOT INDEXED" if query.filter else ""} WHERE {where}
+        ORDER BY {_VEHICLE_ORDERS[query.sort]} {direction}, vehicle {direction} LIMIT ? OFFSET ?
+    """
+    keys = [int(row["vehicle"]) for row in db.execute(sql, (*values, limit, offset))]
+    return keys[::-1] if turned else keys
+
+
+def vehicle(db: sqlite3.Connection, vehicle_id: str, now: float) -> Vehicle | None:
+    """One vehicle, or None."""
+    key = vehicle_key(db, vehicle_id)
+    return None if key is None else rows.vehicles_from(db, rows.details(db, [key]), now)[0]
+
+
+def vehicle_key(db: sqlite3.Connection, vehicle_id: str) -> int | None:
+    """The `vehicles.seq` of a vehicle, or None."""
+    row = db.execute("SELECT seq FROM vehicles WHERE id = ?", (vehicle_id,)).fetchone()
+    return None if row is None else int(row["seq"])
+
+
+def gallery(db: sqlite3.Connection, vehicle_id: str) -> Gallery:
+    """The source URLs of a vehicle."""
+    row = db.execute("SELECT origin_metadata FROM vehicles WHERE id = ?", (vehicle_id,)).fetchone()
+    return Gallery(vehicle_id, rows.gallery_of(row["origin_metadata"]) if row else ())
+
+
+def images(db: sqlite3.Connection, vehicle_id: str) -> tuple[StoredImage, ...]:
+    """The image rows of a vehicle."""
+    return rows.images_of(db, [vehicle_id]).get(vehicle_id, ())
+
+
+def refusals(db: sqlite3.Connection) -> tuple[RefusalGroup, ...]:
+    """Refused and deferred candidates by host and reason, the largest group first."""
+    query = """
+        SELECT host, reason, COUNT(*) AS images, COUNT(DISTINCT vehicle) AS vehicles, MIN(source_url) AS example_url,
+          MIN(retry_at) AS retry_at
+        FROM image_backfill_outcomes WHERE result IN ('refused', 'deferred') AND reason IS NOT NULL
+        GROUP BY host, reason ORDER BY images DESC, host, reason
+    """
+    return tuple(RefusalGroup(**{**dict(row), "reason": Reason(row["reason"])}) for row in db.execute(query))

@@ -1,0 +1,170 @@
+"""Rows to nouns: vehicles with their hosts and notes, galleries, images, outcomes."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from tui.model import Outcome, Reason, Result, State, StoredImage, Vehicle
+
+_DETAILS = """
+SELECT j.*, v.id, v.origin_metadata, NULLIF(k.organization_id, '') AS organization_id, o.name AS organization_name
+FROM json_each(?) wanted
+CROSS JOIN image_backfill_jobs j ON j.vehicle = wanted.value
+CROSS JOIN vehicles v ON v.seq = j.vehicle
+LEFT JOIN image_backfill_organizations k ON k.key = j.organization
+LEFT JOIN organizations o ON o.id = k.organization_id
+ORDER BY wanted.key
+"""
+
+_REASONS = """
+SELECT vehicle, reason FROM image_backfill_outcomes JOIN json_each(?) wanted ON vehicle = wanted.value
+WHERE result = 'refused' GROUP BY vehicle, reason ORDER BY COUNT(*), reason DESC
+"""
+
+
+def details(db: sqlite3.Connection, keys: Sequence[int]) -> list[sqlite3.Row]:
+    """Everything about the vehicles with these keys that lists and leases show, in the order of the keys."""
+    return db.execute(_DETAILS, (json.dumps(keys),)).fetchall()
+
+
+def vehicles_from(db: sqlite3.Connection, rows: Sequence[sqlite3.Row], now: float) -> list[Vehicle]:
+    """The vehicles of rows that `details` gave."""
+    parked = [row["vehicle"] for row in rows if row["state"] == State.PARKED]
+    # The last row of a vehicle wins: its most common reason.
+    reasons = dict(db.execute(_REASONS, (json.dumps(parked),)).fetchall()) if parked else {}
+    return [_vehicle(row, reasons.get(row["vehicle"]), now) for row in rows]
+
+
+def _vehicle(row: sqlite3.Row, reason: str | None, now: float) -> Vehicle:
+    waits = row["retry_at"] is not None and row["retry_at"] > now
+    leased = row["lease_until"] is not None and row["lease_until"] > now
+    return Vehicle(
+        id=row["id"],
+        title=row["title"],
+        organization_id=row["organization_id"],
+        organization_name=row["organization_name"],
+        state=State(row["state"]),
+        is_public=bool(row["is_public"]),
+        url_count=row["url_count"],
+        stored=row["stored"],
+        hosts=hosts_of(gallery_of(row["origin_metadata"])),
+        note=_note(row, reason, waits),
+        retry_at=row["retry_at"] if waits else None,
+        leased_by=row["worker"] if leased else None,
+    )
+
+
+def _note(row: sqlite3.Row, reason: str | None, waits: bool) -> str:
+    notes = []
+    if row["state"] == State.PARKED:
+        notes.append((reason or "no usable URL").replace("_", " "))
+    if row["state"] == State.PARTIAL:
+        notes.append(f"{row['stored']}/{row['url_count']}")
+    if row["open"] and waits:
+        notes.append("retry later")
+    return " · ".join(notes)
+
+
+def gallery_of(metadata: str | None) -> tuple[object, ...]:
+    """The URL list in an `origin_metadata` text, as the database's own `url_count` counts it."""
+    content = json.loads(metadata) if metadata else None
+    if not isinstance(content, dict):
+        return ()
+    gallery = content.get("image_urls")
+    if gallery is None:
+        gallery = content.get("images")
+    return _elements(gallery)
+
+
+def _elements(gallery: object) -> tuple[object, ...]:
+    if isinstance(gallery, str):
+        try:
+            # A list that was encoded twice, or one bare URL.
+            gallery = json.loads(gallery, parse_constant=_refuse)
+        except ValueError:
+            return (gallery,) if str(gallery).strip(" ") else ()
+    return tuple(gallery) if isinstance(gallery, list) else ()
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(constant)
+
+
+def hosts_of(urls: Iterable[object]) -> tuple[str, ...]:
+    """The hosts of some URLs, each once, in order."""
+    found: dict[str, None] = {}
+    for url in urls:
+        if isinstance(url, str):
+            try:
+                host = urlsplit(url.strip()).hostname
+            except ValueError:
+                continue
+            if host:
+                found[host] = None
+    return tuple(found)
+
+
+def outcomes_of(db: sqlite3.Connection, keys: Sequence[int]) -> dict[int, tuple[Outcome, ...]]:
+    """The remembered outcomes of vehicles, by key."""
+    found: dict[int, list[Outcome]] = defaultdict(list)
+    query = "SELECT o.* FROM json_each(?) wanted CROSS JOIN image_backfill_outcomes o ON o.vehicle = wanted.value"
+    for row in db.execute(query, (json.dumps(keys),)):
+        found[row["vehicle"]].append(
+            Outcome(
+                source_url=row["source_url"],
+                host=row["host"],
+                result=Result(row["result"]),
+                reason=Reason(row["reason"]) if row["reason"] else None,
+                detail=row["detail"],
+                retry_at=row["retry_at"],
+                attempts=row["attempts"],
+            )
+        )
+    return {key: tuple(outcomes) for key, outcomes in found.items()}
+
+
+def images_of(db: sqlite3.Connection, vehicle_ids: Sequence[str]) -> dict[str, tuple[StoredImage, ...]]:
+    """The image rows of vehicles in order of position, by vehicle id."""
+    found: dict[str, list[StoredImage]] = defaultdict(list)
+    query = """
+        SELECT i.* FROM json_each(?) wanted CROSS JOIN vehicle_images i ON i.vehicle_id = wanted.value
+        ORDER BY i.vehicle_id, i.position IS NULL, i.position, i.created_at, i.id
+    """
+    for row in db.execute(query, (json.dumps(vehicle_ids),)):
+        found[row["vehicle_id"]].append(_image(row))
+    return {vehicle_id: tuple(images) for vehicle_id, images in found.items()}
+
+
+def _image(row: sqlite3.Row) -> StoredImage:
+    width, height = _size(row["variants"])
+    return StoredImage(
+        vehicle_id=row["vehicle_id"],
+        source_url=row["source_url"] or "",
+        storage_path=row["storage_path"] or "",
+        image_url=row["image_url"],
+        file_hash=row["file_hash"] or "",
+        file_size=row["file_size"] or 0,
+        mime_type=row["mime_type"] or "",
+        width=width,
+        height=height,
+        position=row["position"] or 0,
+    )
+
+
+def _size(variants: str | None) -> tuple[int, int]:
+    content = json.loads(variants) if variants else None
+    original = content.get("original") if isinstance(content, dict) else None
+    if not isinstance(original, dict):
+        return 0, 0
+    width, height = original.get("width"), original.get("height")
+    return (width, height) if isinstance(width, int) and isinstance(height, int) else (0, 0)
+
+
+def iso(at: float) -> str:
+    """Seconds since the epoch as the ISO text that the tables hold."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,200 @@
+"""`LocalStore`: the store protocol on one folder."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import BinaryIO, Concatenate, ParamSpec, TypeVar
+
+from tui.model import (
+    Counts,
+    Gallery,
+    IntakeReport,
+    Lease,
+    Listing,
+    Organization,
+    OrganizationSort,
+    Page,
+    RefusalGroup,
+    RunRecord,
+    Scope,
+    Settlement,
+    StoredImage,
+    Vehicle,
+    VehicleQuery,
+    Workload,
+)
+from tui.stores import StoreError
+from tui.stores.local import claims, intake, journal, marks, objects, pages
+from tui.stores.local.database import Desk, open_database, reading
+from tui.stores.local.faults import explained
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class LocalStore:
+    """The store in a folder: `store.sqlite3` and `objects/`. Open one with `await LocalStore.open(folder)`.
+
+    One connection writes and another reads, each in its own thread, so that no screen waits behind a write.
+    """
+
+    def __init__(
+        self, folder: Path, reader: sqlite3.Connection, writer: sqlite3.Connection | None, clock: Callable[[], float]
+    ) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._reader = Desk(reader, folder)
+        self._writer = Desk(writer, folder) if writer else None
+
+    @classmethod
+    async def open(cls, folder: Path, *, clock: Callable[[], float] = time.time) -> LocalStore:
+        """Open the store in `folder`, creating what is missing; a read-only one can be looked at.
+
+        Raises `StoreError` when it is a file, no store, damaged or of a newer version.
+        """
+        folder, reader, writer = await asyncio.to_thread(_open, folder)
+        return cls(folder, reader, writer, clock)
+
+    @property
+    def label(self) -> str:
+        """The kind of store and its folder, e.g. `local · ~/dealers`."""
+        folder, home = self._folder.absolute(), Path.home()
+        return f"local · ~/{folder.relative_to(home)}" if folder.is_relative_to(home) else f"local · {folder}"
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the folder can only be looked at; every write then raises `StoreError`."""
+        return self._writer is None
+
+    async def close(self) -> None:
+        """Finish what is being written, then let go of the files."""
+        await self._reader.close()
+        if self._writer:
+            await self._writer.close()
+
+    async def _read(
+        self, query: Callable[Concatenate[sqlite3.Connection, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        def ask(db: sqlite3.Connection) -> R:
+            with reading(db):
+                return query(db, *args, **kwargs)
+
+        return await self._reader.run(ask)
+
+    async def _write(
+        self, work: Callable[Concatenate[sqlite3.Connection, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        return await self._writing_desk().run(work, *args, **kwargs)
+
+    def _writing_desk(self) -> Desk:
+        if self._writer is None:
+            raise StoreError(f"The store {self._folder} is read-only: make the folder and its files writable.")
+        return self._writer
+
+    async def counts(self, organization_id: str | None = None) -> Counts:
+        """Public vehicles by state; organization "" means those of none."""
+        return await self._read(pages.counts, organization_id)
+
+    async def organizations(
+        self,
+        *,
+        filter: str = "",
+        sort: OrganizationSort = OrganizationSort.NEEDING,
+        descending: bool = True,
+        offset: int = 0,
+        limit: int = 100,
+    ) -> Page[Organization]:
+        """A page of organizations; one with the id "" stands for vehicles that have none."""
+        return await self._read(pages.organizations, filter, sort, descending, offset, limit)
+
+    async def vehicles(self, query: VehicleQuery) -> Page[Vehicle]:
+        """A page of vehicles."""
+        return await self._read(pages.vehicles, query, self._clock())
+
+    async def vehicle(self, vehicle_id: str) -> Vehicle | None:
+        """One vehicle, or None."""
+        return await self._read(pages.vehicle, vehicle_id, self._clock())
+
+    async def gallery(self, vehicle_id: str) -> Gallery:
+        """The source URLs of a vehicle."""
+        return await self._read(pages.gallery, vehicle_id)
+
+    async def images(self, vehicle_id: str) -> tuple[StoredImage, ...]:
+        """The image rows of a vehicle in order of position."""
+        return await self._read(pages.images, vehicle_id)
+
+    async def workload(self, scope: Scope, cap: int) -> Workload:
+        """Claimable vehicles and the images that they have to come under `cap`."""
+        return await self._read(claims.workload, scope, cap, self._clock())
+
+    async def workload_by_organization(self, scope: Scope, cap: int, limit: int) -> dict[str, Workload]:
+        """The workload of the first `limit` vehicles to be claimed, by organization id."""
+        return await self._read(claims.workload_by_organization, scope, cap, limit, self._clock())
+
+    async def peek(self, scope: Scope, offset: int, limit: int) -> tuple[Lease, ...]:
+        """What `claim` would give, unclaimed."""
+        return await self._read(claims.peek, scope, offset, limit, self._clock())
+
+    async def claim(self, scope: Scope, limit: int, *, worker: str, run_id: str, ttl: float) -> tuple[Lease, ...]:
+        """Lease up to `limit` vehicles for `ttl` seconds, organizations taking turns."""
+        return await self._write(claims.claim, scope, limit, worker=worker, run_id=run_id, ttl=ttl, now=self._clock())
+
+    async def renew(self, leases: Sequence[Lease], ttl: float) -> frozenset[str]:
+        """Prolong live leases; the ids of the vehicles whose lease is lost."""
+        return await self._write(claims.renew, leases, ttl, self._clock())
+
+    async def put_object(self, path: str, content: BinaryIO, mime_type: str) -> str:
+        """Write an object whole and give its file URL; raises ValueError for a path that is not relative ASCII."""
+        self._writing_desk()
+
+        def put() -> str:
+            with explained(self._folder):
+                return objects.put(self._folder / "objects", path, content)
+
+        return await asyncio.to_thread(put)
+
+    async def record(self, lease: Lease, image: StoredImage) -> bool:
+        """Write the row of an image; False when the vehicle has these bytes or this URL already."""
+        return await self._write(marks.record, lease, image, self._clock())
+
+    async def settle(self, lease: Lease, settlement: Settlement) -> None:
+        """Remember outcomes, mark the vehicle, end the lease; see `marks.settle`."""
+        await self._write(marks.settle, lease, settlement, self._clock())
+
+    async def refusals(self) -> tuple[RefusalGroup, ...]:
+        """Refused and deferred candidates by host and reason, the largest first."""
+        return await self._read(pages.refusals)
+
+    async def retry(self, host: str | None = None, reason: str | None = None) -> int:
+        """Forget matching refusals, and the mark or parking that rested on them."""
+        return await self._write(marks.retry, host, reason, self._clock())
+
+    async def unpark(self, vehicle_ids: Sequence[str]) -> int:
+        """Forget the refusals of these vehicles, and the mark or parking that rested on them."""
+        return await self._write(marks.unpark, vehicle_ids, self._clock())
+
+    async def save_run(self, record: RunRecord) -> None:
+        """Write or overwrite a run's journal entry."""
+        await self._write(journal.save_run, record)
+
+    async def runs(self, limit: int = 50) -> tuple[RunRecord, ...]:
+        """The newest runs first."""
+        return await self._read(journal.runs, limit)
+
+    async def intake(self, listings: Iterable[Listing]) -> IntakeReport:
+        """Write a batch of listings in one transaction."""
+        return await self._write(intake.intake, list(listings), self._clock())
+
+
+def _open(folder: Path) -> tuple[Path, sqlite3.Connection, sqlite3.Connection | None]:
+    with explained(folder):
+        folder = folder.expanduser()
+        folder.mkdir(parents=True, exist_ok=True)
+        reader, writer = open_database(folder / "store.sqlite3")
+        if writer:
+            objects.clear_abandoned(folder / "objects")
+        return folder, reader, writer
