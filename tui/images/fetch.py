@@ -1,0 +1,211 @@
+"""A streamed GET with one deadline and a size cap."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, NoReturn, cast
+from urllib.parse import urljoin
+
+import httpx
+from aiofiles.tempfile.temptypes import AsyncSpooledTemporaryFile
+
+from tui import __version__
+from tui.images.urls import host_of, normalise, target_of, without_controls
+from tui.model import Reason, Refusal
+
+IN_MEMORY = 1024 * 1024
+"""Bytes of a body kept in memory before it moves to a temporary file."""
+
+DRAINED = 16 * 1024
+"""A refused body up to this length is read to its end, so that its connection can be used again."""
+
+LONGEST_RETRY_AFTER = 7 * 86_400.0
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REASONS = {
+    401: Reason.FORBIDDEN,
+    403: Reason.FORBIDDEN,
+    404: Reason.NOT_FOUND,
+    408: Reason.TIMEOUT,
+    410: Reason.GONE,
+    425: Reason.RATE_LIMITED,
+    429: Reason.RATE_LIMITED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one exchange may cost: seconds from first connect to last byte, bytes of body, redirects."""
+
+    deadline: float = 30.0
+    max_bytes: int = 25 * 1024 * 1024
+    max_redirects: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a URL answered: open content at position 0 (whoever asked closes it), its size and sha256 (hex)."""
+
+    content: BinaryIO
+    size: int
+    sha256: str
+
+
+def headers(contact: str) -> dict[str, str]:
+    """The request headers: who is asking, with `contact` (a URL or mail address) for complaints.
+
+    JPEG and PNG are named and the newer formats are not, since many image hosts re-encode for whoever names those.
+    """
+    contact = "".join(letter for letter in contact if " " <= letter <= "~")
+    return {
+        "User-Agent": f"backfill-tui/{__version__}" + (f" (+{contact})" if contact else ""),
+        "Accept": "image/jpeg, image/png, image/*;q=0.9, */*;q=0.1",
+        "Accept-Encoding": "identity",
+    }
+
+
+class Fetcher:
+    """Turns a URL into a Body. `now` is the wall clock in seconds since the epoch, for Retry-After dates."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, limits: Limits | None = None, *, now: Callable[[], float] = time.time
+    ) -> None:
+        self._client = client
+        self._limits = limits or Limits()
+        self._now = now
+
+    async def fetch(self, url: str) -> Body:
+        """The body behind a URL, its redirects followed; the caller closes its content.
+
+        Every hop is checked by the client's guard, but waits in nobody's queue: politeness counts the first host.
+        Raises Refusal, with `retry_after` in seconds where the server asked for it.
+        """
+        try:
+            async with asyncio.timeout(self._limits.deadline):
+                return await self._follow(url)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise Refusal(Reason.TIMEOUT, f"no whole answer in {self._limits.deadline:g} s") from error
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
+            raise Refusal(Reason.BAD_URL, tidy(str(error))) from error
+        except httpx.TransportError as error:
+            raise _connection_refusal(error) from error
+
+    async def _follow(self, url: str) -> Body:
+        seen: set[str] = set()
+        while url not in seen and len(seen) <= self._limits.max_redirects:
+            seen.add(url)
+            request = self._client.build_request("GET", url, extensions={"target": target_of(url)})
+            response = await self._client.send(request, stream=True)
+            try:
+                location = response.headers.get("Location") if response.status_code in _REDIRECTS else None
+                if location is None:
+                    return await self._body(response)
+                await _drain(response)
+            finally:
+                await response.aclose()
+            url = _join(url, location)
+        raise Refusal(Reason.REDIRECT_LOOP, f"{len(seen)} redirects, the last to {host_of(url)}")
+
+    async def _body(self, response: httpx.Response) -> Body:
+        reason = _reason(response.status_code)
+        if reason is not None:
+            await _drain(response)
+            retry_after = _retry_after(response.headers.get("Retry-After", ""), self._now())
+            raise Refusal(reason, f"HTTP {response.status_code}", retry_after)
+        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        if encoding not in ("", "identity"):
+            raise Refusal(Reason.UNSUPPORTED_FORMAT, tidy(f"sent as {encoding}, which was not asked for"))
+        if (_length(response) or 0) > self._limits.max_bytes:
+            self._too_large()
+        return await self._store(response)
+
+    async def _store(self, response: httpx.Response) -> Body:
+        """Read the body to its end; HTTP/1.1 itself tells a short one (RFC 9112, section 8)."""
+        content = cast("BinaryIO", SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - it leaves with the Body
+        try:
+            file: AsyncSpooledTemporaryFile[bytes] = AsyncSpooledTemporaryFile(content, loop=None, executor=None)
+            digest, size = hashlib.sha256(), 0
+            async for chunk in response.aiter_raw():
+                size += len(chunk)
+                if size > self._limits.max_bytes:
+                    self._too_large()
+                digest.update(chunk)
+                await file.write(chunk)
+            if not size:
+                raise Refusal(Reason.EMPTY_BODY, f"HTTP {response.status_code}")
+            await file.seek(0)
+        except BaseException:
+            content.close()
+            raise
+        return Body(content, size, digest.hexdigest())
+
+    def _too_large(self) -> NoReturn:
+        raise Refusal(Reason.TOO_LARGE, f"more than {self._limits.max_bytes:,} bytes")
+
+
+def tidy(text: str) -> str:
+    """Text from outside on one short line."""
+    text = " ".join(without_controls(text).split())
+    return text if len(text) <= 120 else text[:119] + "…"
+
+
+def _reason(status: int) -> Reason | None:
+    if 200 <= status < 300:
+        return None
+    return _REASONS.get(status, Reason.SERVER_ERROR if status >= 500 else Reason.REJECTED)
+
+
+def _length(response: httpx.Response) -> int | None:
+    text = response.headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+async def _drain(response: httpx.Response) -> None:
+    length = _length(response)
+    if length is not None and length <= DRAINED:
+        async for _ in response.aiter_raw():
+            pass
+
+
+def _retry_after(text: str, now: float) -> float | None:
+    """Seconds to wait by a Retry-After header, which has them or an HTTP date (RFC 9110, section 10.2.3)."""
+    try:
+        seconds = float(text) if text[:1].isdigit() else parsedate_to_datetime(text).timestamp() - now
+    except (ValueError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+
+
+def _join(url: str, location: str) -> str:
+    """Where a redirect leads; an absolute address stays as it was written. Raises Refusal(BAD_URL)."""
+    try:
+        absolute = location if location.lower().startswith(("http://", "https://")) else urljoin(url, location)
+    except ValueError:
+        absolute = ""
+    target = normalise(absolute)
+    if target is None:
+        raise Refusal(Reason.BAD_URL, f"redirected to no web address by {host_of(url)}")
+    return target
+
+
+def _connection_refusal(error: httpx.TransportError) -> Refusal:
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLError):
+            return Refusal(Reason.TLS, tidy(getattr(cause, "verify_message", "") or cause.reason or str(cause)))
+        if isinstance(cause, OSError) and cause.errno:
+            return Refusal(Reason.CONNECTION, os.strerror(cause.errno))
+    return Refusal(Reason.CONNECTION, tidy(str(error)) or "connection lost")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,193 @@
+"""Which addresses may be reached, decided at the moment of connecting."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterable, Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+import httpcore
+import httpx
+
+from tui.model import Reason, Refusal
+
+PORTS = frozenset({80, 443, 8080, 8443})
+"""Where web servers listen; anything else is somebody's database."""
+
+POOLED_HOSTS = 32
+"""Hosts whose connections are kept open."""
+
+CONNECTIONS_PER_HOST = 16
+CONNECT_TIMEOUT = 10.0
+KEEPALIVE = 15.0
+
+# Where nobody's photos are: https://www.iana.org/assignments/iana-ipv4-special-registry, multicast (RFC 5771) included.
+# Written out because `ipaddress.is_global` differs between the releases of Python.
+_SPECIAL_V4 = tuple(
+    map(
+        IPv4Network,
+        (
+            "0.0.0.0/8",
+            "10.0.0.0/8",
+            "100.64.0.0/10",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "172.16.0.0/12",
+            "192.0.0.0/24",
+            "192.0.2.0/24",
+            "192.88.99.0/24",
+            "192.168.0.0/16",
+            "198.18.0.0/15",
+            "198.51.100.0/24",
+            "203.0.113.0/24",
+            "224.0.0.0/3",
+        ),
+    )
+)
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+# Inside it, and no place to fetch from: protocol assignments (Teredo is one), documentation.
+# https://www.iana.org/assignments/iana-ipv6-special-registry
+_SPECIAL_V6 = tuple(map(IPv6Network, ("2001::/23", "2001:db8::/32", "3fff::/20")))
+_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is global unicast; an IPv6 address that carries an IPv4 one is judged by that."""
+    ip = ip_address(address)
+    if isinstance(ip, IPv6Address):
+        inner = _carried(ip)
+        if inner is None:
+            return ip in _GLOBAL_UNICAST and not any(ip in network for network in _SPECIAL_V6)
+        ip = inner
+    return not any(ip in network for network in _SPECIAL_V4)
+
+
+def _carried(ip: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address that a mapped (RFC 4291), 6to4 (RFC 3056) or NAT64 (RFC 6052) address leads to."""
+    if ip in _NAT64:
+        return IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour
+
+
+class Guard:
+    """Decides where a connection to a host may go.
+
+    `exempt` maps a host name to the (ip, port) where it really is, whatever port its URL has, like curl's --resolve:
+    for the demo world and tests. Every other host is resolved, and all its addresses have to be public.
+    """
+
+    def __init__(self, exempt: Mapping[str, tuple[str, int]] | None = None) -> None:
+        self._exempt = dict(exempt or {})
+
+    async def addresses(self, host: str, port: int) -> list[tuple[str, int]]:
+        """The (ip, port) pairs to try for a host. Raises Refusal: BLOCKED_ADDRESS or DNS."""
+        if host in self._exempt:
+            return [self._exempt[host]]
+        if port not in PORTS:
+            raise Refusal(Reason.BLOCKED_ADDRESS, f"port {port}")
+        found = await _resolve(host, port)
+        for ip in found:
+            if not is_public(ip):
+                raise Refusal(Reason.BLOCKED_ADDRESS, f"{host} is {ip}")
+        return [(ip, port) for ip in found]
+
+
+async def _resolve(host: str, port: int) -> list[str]:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise Refusal(Reason.DNS, f"{host} has no address") from error
+    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+
+
+class _GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Connects to checked addresses only: the name is resolved once, and what was checked is what is dialled."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore's
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        failure: Exception = httpcore.ConnectError(f"no address for {host}")
+        for ip, real_port in await self._guard.addresses(host, port):
+            try:
+                return await self._inner.connect_tcp(ip, real_port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+
+class _HostTransport(httpx.AsyncHTTPTransport):
+    """httpx's own transport round a pool that we made, since httpx hands no network backend through."""
+
+    def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
+        self._pool: httpcore.AsyncConnectionPool = pool
+
+    @property
+    def busy(self) -> bool:
+        return any(not (connection.is_idle() or connection.is_closed()) for connection in self._pool.connections)
+
+
+class GuardedTransport(httpx.AsyncBaseTransport):
+    """HTTP/1.1 over guarded connections, a small pool for each host.
+
+    httpcore looks at every connection of a pool for every request, so one pool for all hosts gets slower with each.
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        self._backend = _GuardedBackend(guard)
+        self._ssl = httpx.create_ssl_context(trust_env=False)
+        self._hosts: dict[bytes, _HostTransport] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request on a connection of its host's pool. Raises Refusal where the guard does."""
+        host = request.url.raw_host
+        transport = self._hosts.pop(host) if host in self._hosts else _HostTransport(self._new_pool())
+        self._hosts[host] = transport  # the last place is for who was used last
+        try:
+            return await transport.handle_async_request(request)
+        finally:
+            await self._close_surplus()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        while self._hosts:
+            await self._hosts.popitem()[1].aclose()
+
+    async def _close_surplus(self) -> None:
+        """Close the pools that were used longest ago, but never one with a request in it."""
+        while len(self._hosts) > POOLED_HOSTS:
+            idle = next((host for host, transport in self._hosts.items() if not transport.busy), None)
+            if idle is None:
+                return
+            await self._hosts.pop(idle).aclose()
+
+    def _new_pool(self) -> httpcore.AsyncConnectionPool:
+        return httpcore.AsyncConnectionPool(
+            ssl_context=self._ssl,
+            max_connections=None,
+            max_keepalive_connections=CONNECTIONS_PER_HOST,
+            keepalive_expiry=KEEPALIVE,
+            network_backend=self._backend,
+        )
+
+
+def make_client(guard: Guard, headers: Mapping[str, str]) -> httpx.AsyncClient:
+    """A client that reaches public addresses only, keeps no cookies, knows no credentials and follows no redirect."""
+    return httpx.AsyncClient(
+        transport=GuardedTransport(guard),
+        headers=headers,
+        # An exchange has one deadline of its own; here only an address that does not answer gives way to the next.
+        timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        trust_env=False,
+    )

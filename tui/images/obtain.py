@@ -1,0 +1,134 @@
+"""The whole way of one URL, with its retries."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from tui.images.fetch import Body, Fetcher, Limits, headers
+from tui.images.guard import Guard, make_client
+from tui.images.inspect import MAX_PIXELS, inspect
+from tui.images.pace import BACKOFF_BASE, Pace, backoff
+from tui.images.urls import host_of, normalise
+from tui.model import Picture, Reason, Refusal
+
+PATIENCE = 60.0
+"""Seconds that a host may ask to be left alone before its images are put off to a later run."""
+
+
+@dataclass(slots=True)
+class _Trial:
+    """How often one URL failed, how often it was turned away for its rate, and the seconds of waiting that cost it."""
+
+    attempts: int
+    patience: float
+    rng: random.Random
+    failures: int = 0
+    turned_away: int = 0
+    waited: float = 0.0
+
+    def hold(self, refusal: Refusal) -> float | None:
+        """Seconds for which the whole host is to be left alone after a refusal; None where it may be asked on."""
+        if refusal.reason is not Reason.RATE_LIMITED:
+            return refusal.retry_after
+        return max(refusal.retry_after or 0.0, backoff(self.turned_away, self.rng))
+
+    def delay(self, refusal: Refusal) -> float | None:
+        """Seconds to wait after a refusal, beyond what the host's hold-off makes it wait; None to give up."""
+        asked = refusal.retry_after or 0.0
+        if refusal.reason is Reason.RATE_LIMITED:
+            self.turned_away += 1
+            self.waited += max(asked, BACKOFF_BASE)
+            return 0.0 if self.waited <= self.patience else None
+        self.failures += 1
+        if not refusal.reason.retry_may_help or self.failures >= self.attempts or asked > self.patience:
+            return None
+        return backoff(self.failures - 1, self.rng) if refusal.retry_after is None else 0.0
+
+
+class Images:
+    """One URL in, a verified Picture out or a Refusal raised.
+
+    `attempts` bounds how often a passing failure is tried again. A request that was turned away for its rate (429) does
+    not count as one: it may come back until the waits that it was given add up to `patience` seconds. `rng` and `now`
+    (wall clock, seconds since the epoch) can be injected.
+    """
+
+    def __init__(
+        self,
+        pace: Pace,
+        *,
+        guard: Guard | None = None,
+        limits: Limits | None = None,
+        attempts: int = 4,
+        patience: float = PATIENCE,
+        contact: str = "",
+        max_pixels: int = MAX_PIXELS,
+        rng: random.Random | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.pace = pace
+        self._client = make_client(guard or Guard(), headers(contact))
+        self._fetcher = Fetcher(self._client, limits, now=now)
+        self._inspectors = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="inspect")
+        self._attempts = attempts
+        self._patience = patience
+        self._max_pixels = max_pixels
+        self._rng = rng or random.Random()
+
+    async def obtain(self, url: str) -> Picture:
+        """The verified picture behind a URL; the caller closes its content. Raises Refusal, or Drained by `Pace`.
+
+        A refusal that may pass is the last of several, with `retry_after` in seconds where the host gave one.
+        """
+        target = normalise(url)
+        if target is None:
+            raise Refusal(Reason.BAD_URL, "no http or https address")
+        trial = _Trial(self._attempts, self._patience, self._rng)
+        while True:
+            try:
+                return await self._verified(await self._fetched(target, trial))
+            except Refusal as refusal:
+                delay = trial.delay(refusal)
+                if delay is None:
+                    raise
+            await self.pace.rest(delay)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        self._inspectors.shutdown(wait=False, cancel_futures=True)
+        await self._client.aclose()
+
+    async def _fetched(self, url: str, trial: _Trial) -> Body:
+        host = host_of(url)
+        async with self.pace.slot(host, self._patience):
+            try:
+                return await self._fetcher.fetch(url)
+            except Refusal as refusal:
+                hold = trial.hold(refusal)
+                # Before the slot is free again, so that nobody who waits for it slips through.
+                if hold is not None:
+                    self.pace.hold_off(host, hold, refusal.detail)
+                raise
+
+    async def _verified(self, body: Body) -> Picture:
+        loop = asyncio.get_running_loop()
+        try:
+            facts = await loop.run_in_executor(self._inspectors, inspect, body.content, self._max_pixels)
+        except BaseException:
+            body.content.close()
+            raise
+        return Picture(
+            content=body.content,
+            size=body.size,
+            sha256=body.sha256,
+            mime_type=facts.mime_type,
+            extension=facts.extension,
+            width=facts.width,
+            height=facts.height,
+        )
