@@ -90,13 +90,13 @@ class LineList(Inked, Generic[T], can_focus=True):
     """A list of values of which only the visible ones are painted; `rests` says on which the cursor may stand."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("home", "edge(-1)", "First", show=False),
-        Binding("end", "edge(1)", "Last", show=False),
-        Binding("enter", "open", "Open", show=False),
+        Binding("up,k", "move(-1)", "Up", show=False, id="list.up"),
+        Binding("down,j", "move(1)", "Down", show=False, id="list.down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="list.page_up"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="list.page_down"),
+        Binding("home,g", "edge(-1)", "First", show=False, id="list.first"),
+        Binding("end,G", "edge(1)", "Last", show=False, id="list.last"),
+        Binding("enter", "open", "Open", show=False, id="list.open"),
     ]
 
     cursor: reactive[int] = reactive(0)
@@ -145,14 +145,6 @@ class LineList(Inked, Generic[T], can_focus=True):
         self._measure()
         if first:
             self.cursor = self._resting(0, 1)
-
-    def follow(self, rows: Iterable[T]) -> None:
-        """Show these rows, at their end unless somebody scrolled away from it."""
-        at_end = self.scroll_offset.y >= self.max_scroll_y
-        self.rows = list(rows)
-        self._measure()
-        if at_end:
-            self.scroll_end(animate=False)
 
     def _measure(self) -> None:
         self.virtual_size = Size(self.size.width, len(self.rows))

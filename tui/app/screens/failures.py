@@ -1,0 +1,194 @@
+"""What was refused or deferred, by host and reason, and the ways to try it again."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from textual import work
+from textual.app import ComposeResult
+
+from tui.app import words
+from tui.app.actions import Action
+from tui.app.screens.base import BaseScreen
+from tui.app.screens.confirm import ConfirmScreen
+from tui.app.widgets import failure_lines as draw
+from tui.app.widgets.canvas import LineList
+from tui.app.widgets.failure_lines import Order
+from tui.app.widgets.ink import BLANK, Ink, Line, Piece, spread
+from tui.app.widgets.sheet import Sheet
+from tui.model import Problem, RefusalGroup
+
+
+def _may_help(screen: FailuresScreen) -> bool:
+    group = screen.current
+    return group is not None and group.reason.retry_may_help
+
+
+def _no_use(screen: FailuresScreen) -> bool:
+    group = screen.current
+    return group is not None and not group.reason.retry_may_help
+
+
+class FailuresScreen(BaseScreen):
+    """Groups of refusals; a retry forgets them, so that the next run asks for those URLs again."""
+
+    AREA = "failures"
+    TITLE = "Failures"
+    ACTIONS = (
+        Action("retry", "r", "Retry", show=1, enabled=_may_help, help="Let the next run try this group again"),
+        Action(
+            "retry_all",
+            "R",
+            "Retry all that may help",
+            show=3,
+            enabled=lambda screen: any(group.reason.retry_may_help for group in screen.groups),
+        ),
+        Action("unpark", "u", "Unpark", show=4, enabled=_no_use, help="Ask for dead URLs again all the same"),
+        Action("order", "o", "Order", show=5, help="By images, host, reason, vehicles"),
+        Action("open_url", "b", "Browser", show=6, help="Open the example (enter, too)"),
+        Action("copy_url", "y", "Copy", show=7, help="Copy the example's URL"),
+        Action("back", "escape", "Back", show=2),
+    )
+    DEFAULT_CSS = """
+    FailuresScreen #failures-head { height: 3; }
+    FailuresScreen #failures-list { height: 1fr; overflow-x: hidden; }
+    FailuresScreen #failures-detail { height: 3; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.groups: tuple[RefusalGroup, ...] = ()
+        self.order = Order.IMAGES
+        self.asked = False
+        self.error = ""
+
+    def compose_body(self) -> ComposeResult:
+        """Titles, the list, and what there is to say about the row under the cursor."""
+        yield Sheet(self._head, id="failures-head", focusable=False)
+        yield LineList(draw.paint, id="failures-list")
+        yield Sheet(self._detail, id="failures-detail", focusable=False)
+
+    @property
+    def _list(self) -> LineList[RefusalGroup]:
+        return self.query_one("#failures-list", LineList)
+
+    @property
+    def current(self) -> RefusalGroup | None:
+        """The group under the cursor."""
+        return self._list.current if self.is_mounted else None
+
+    def on_mount(self) -> None:
+        """The list has the keys."""
+        self._list.focus()
+
+    def on_screen_resume(self) -> None:
+        """Ask the store, behind the paint."""
+        self.load()
+
+    @work(exclusive=True, group="failures", exit_on_error=False)
+    async def load(self) -> None:
+        """Ask the store for all groups."""
+        session = self.backfill.session
+        if session is None:
+            return
+        try:
+            self.groups = await session.store.refusals()
+            self.error = ""
+        except Problem as problem:
+            self.error = str(problem)
+        self.asked = True
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self._list.show(draw.ordered(self.groups, self.order))
+        self._tell()
+
+    def _tell(self) -> None:
+        for sheet in self.query(Sheet):
+            sheet.reflow()
+        self.refresh_bindings()
+
+    def _head(self, width: int) -> Sequence[Line]:
+        start = (Piece("Failures", Ink.STRONG), Piece("   by host and reason", Ink.DIM))
+        total = (Piece(self.error, Ink.BAD),) if self.error else draw.total_line(self.groups, self.asked)
+        titles = draw.column_titles(self.order, width) if self.groups else BLANK
+        return spread(start, total, width), BLANK, titles
+
+    def _detail(self, width: int) -> Sequence[Line]:
+        return BLANK, *draw.detail(self.current, self.backfill.clock(), width)
+
+    def on_line_list_moved(self) -> None:
+        """The row under the cursor decides what can be done."""
+        self._tell()
+
+    def on_line_list_opened(self) -> None:
+        """Enter opens the example."""
+        self.action_open_url()
+
+    @work(group="retry", exit_on_error=False)
+    async def _forget(self, groups: Sequence[RefusalGroup]) -> None:
+        session = self.backfill.session
+        if session is None:
+            return
+        try:
+            vehicles = await _each(session.store.retry, groups)
+        except Problem as problem:
+            self.notify(str(problem), severity="error", markup=False)
+        else:
+            self.notify(f"{words.plural(vehicles, 'vehicle')} can be claimed again.")
+        self.backfill.refresh_counts()
+        self.load()
+
+    def action_retry(self) -> None:
+        """Let the next run try the group under the cursor again."""
+        if self.current is not None:
+            self._forget((self.current,))
+
+    def action_retry_all(self) -> None:
+        """The same for every group whose reason may pass."""
+        self._forget([group for group in self.groups if group.reason.retry_may_help])
+
+    def action_unpark(self) -> None:
+        """Ask for URLs again that were refused for good, once the operator has agreed."""
+        group = self.current
+        if group is None:
+            return
+        question = ConfirmScreen(
+            "Try dead URLs again?",
+            f"{words.plural(group.images, 'image')} of {words.clean(group.host)} ended as "
+            f"“{group.reason.words}”. The next run requests them all once more.",
+            "Unpark",
+        )
+
+        def answer(agreed: bool | None) -> None:
+            if agreed:
+                self._forget((group,))
+
+        self.app.push_screen(question, answer)
+
+    def action_order(self) -> None:
+        """The next order."""
+        orders = list(Order)
+        self.order = orders[(orders.index(self.order) + 1) % len(orders)]
+        self._arrange()
+
+    def action_open_url(self) -> None:
+        """Open the example of the group under the cursor."""
+        group = self.current
+        if group is not None and group.example_url.startswith(("http://", "https://")):
+            self.app.open_url(group.example_url)
+
+    def action_copy_url(self) -> None:
+        """Copy the example of the group under the cursor."""
+        group = self.current
+        if group is not None:
+            self.app.copy_to_clipboard(words.clean(group.example_url))
+            self.notify("Copied.", timeout=2)
+
+    def action_back(self) -> None:
+        """Leave."""
+        self.app.pop_screen()
+
+
+async def _each(retry: Callable[[str, str], Awaitable[int]], groups: Sequence[RefusalGroup]) -> int:
+    return sum([await retry(group.host, group.reason.value) for group in groups])

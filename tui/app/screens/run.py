@@ -1,0 +1,100 @@
+"""The run that goes on: bars, lanes, hosts and the log, ten times a second; leaving it never stops the run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.app import ComposeResult
+
+from tui.app.actions import Action
+from tui.app.screens.base import BaseScreen
+from tui.app.widgets.run_page import LEAST_LOG, RunLog, RunPage
+from tui.model import PACES, Snapshot
+
+if TYPE_CHECKING:
+    pass
+
+
+def _may_step(screen: RunScreen, step: int) -> bool:
+    app = screen.backfill
+    return app.running and 0 <= PACES.index(app.options.pace) + step < len(PACES)
+
+
+class RunScreen(BaseScreen):
+    """Watches `app.snapshot`; turns into the summary when the run is over."""
+
+    AREA = "run"
+    TITLE = "Run"
+    ACTIONS = (
+        Action("pause", "p", "Pause", show=1, group="Run", action="app.toggle_pause", help="Again: resume"),
+        Action("stop", "s", "Stop", show=2, group="Run", action="app.stop_run", help="Drains; again: cuts"),
+        Action("faster", "plus,equals_sign", "Faster", show=5, group="Run", enabled=lambda it: _may_step(it, 1)),
+        Action("slower", "minus", "Slower", show=6, group="Run", enabled=lambda it: _may_step(it, -1)),
+        Action("failures", "f", "Failures", show=7),
+        Action("back", "escape", "Back", show=4, help="The run goes on"),
+    )
+
+    def compose_body(self) -> ComposeResult:
+        """The page and the log under it."""
+        yield RunPage(id="run-page")
+        yield RunLog(id="run-log")
+
+    def on_mount(self) -> None:
+        """Look whenever the app has looked."""
+        self.watch(self.app, "snapshot", self._look)
+
+    def on_screen_resume(self) -> None:
+        """Catch up with what happened while another screen was on top."""
+        self._look(self.backfill.snapshot)
+        if not self.backfill.running:
+            self.call_after_refresh(self._conclude)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Give the page what the log can spare."""
+        page = self.query_one(RunPage)
+        page.rows = max(6, event.size.height - LEAST_LOG - 4)
+        page.redraw()
+
+    def _look(self, seen: Snapshot | None) -> None:
+        if seen is None or not self.is_current:
+            return
+        with self.app.batch_update():
+            page = self.query_one(RunPage)
+            changed = page.seen is None or page.seen.phase is not seen.phase
+            page.seen = seen
+            page.redraw()
+            self.query_one(RunLog).show(seen.log)
+        if changed:
+            self.refresh_bindings()
+
+    def _conclude(self) -> None:
+        app = self.backfill
+        if self.is_current and app.trickle is not None and not app.running:
+            from tui.app.screens.summary import SummaryScreen
+
+            app.switch_screen(SummaryScreen(app.trickle.snapshot(), app.trickle.results))
+
+    def _step_pace(self, step: int) -> None:
+        app = self.backfill
+        pace = PACES[PACES.index(app.options.pace) + step]
+        app.options = app.options.tuned(pace=pace)
+        self.refresh_bindings()
+
+    def action_faster(self) -> None:
+        """The next pace."""
+        self._step_pace(1)
+
+    def action_slower(self) -> None:
+        """The pace before."""
+        self._step_pace(-1)
+
+    def action_failures(self) -> None:
+        """Refusals so far, by host and reason."""
+        from tui.app.screens.failures import FailuresScreen
+
+        self.app.push_screen(FailuresScreen())
+
+    def action_back(self) -> None:
+        """Leave the run to itself."""
+        self.app.pop_screen()

@@ -1,0 +1,103 @@
+"""Runs as rows of the history, and one run in full: pure functions."""
+
+from __future__ import annotations
+
+from tui.app import words
+from tui.app.widgets.ink import BLANK, Ink, Line, Piece, left, right
+from tui.app.widgets.run_lines import scope_words, short_id
+from tui.model import Reason, RunRecord
+from tui.trickle.journal import fate
+
+_FATES = {
+    "finished": ("✓", Ink.GOOD),
+    "stopped": ("◼", Ink.WARN),
+    "interrupted": ("!", Ink.WARN),
+    "failed": ("✕", Ink.BAD),
+    "running": ("▶", Ink.ACCENT),
+}
+WIDE = 104
+
+
+def fate_piece(record: RunRecord, now: float) -> Piece:
+    """How it ended, as a glyph and a word."""
+    word = fate(record, now)
+    glyph, ink = _FATES.get(word, ("·", Ink.DIM))
+    return Piece(f"{glyph} {word}", ink)
+
+
+def lasted(record: RunRecord, now: float) -> float:
+    """Seconds from its start to its end, its last sign of life, or now."""
+    if record.ended_at is not None:
+        return record.ended_at - record.started_at
+    return (now if fate(record, now) == "running" else record.seen_at) - record.started_at
+
+
+def column_titles(width: int) -> Line:
+    """The line over the list."""
+    text = " " + left("started", 18) + left("run", 6) + left("", 14) + right("took", 12)
+    text += right("vehicles", 10) + right("stored", 9) + right("refused", 9)
+    if width >= WIDE:
+        text += right("deferred", 10) + "   " + "options"
+    return (Piece(text, Ink.DIM),)
+
+
+def paint(record: RunRecord, width: int, now: float) -> Line:
+    """One run."""
+    state = fate_piece(record, now)
+    start = Piece(" " + left(words.day_time(record.started_at), 18) + left(short_id(record.run_id), 6))
+    numbers = right(words.duration(lasted(record, now)), 12) + right(words.thousands(record.vehicles_done), 10)
+    numbers += right(words.thousands(record.tally.stored), 9)
+    refused = Piece(right(_count(record.tally.refused), 9))
+    line = (start, Piece(left(state.text, 14), state.ink), Piece(numbers), refused)
+    if width < WIDE:
+        return line
+    return *line, Piece(right(_count(record.tally.deferred), 10)), Piece("   " + options_words(record), Ink.DIM)
+
+
+def _count(number: int) -> str:
+    return words.thousands(number) if number else "–"
+
+
+def options_words(record: RunRecord) -> str:
+    """`batch 10 · cap 20 · limit 100 · normal`."""
+    options = record.options
+    return f"batch {options.batch_size:,} · cap {options.max_images:,} · limit {options.limit:,} · {options.pace}"
+
+
+def details(record: RunRecord, now: float) -> list[Line]:
+    """Everything that the journal knows of one run."""
+    state = fate_piece(record, now)
+    seen = record.ended_at if record.ended_at is not None else record.seen_at
+    lines = [
+        (Piece(f"Run {words.clean(record.run_id)}   ", Ink.STRONG), state),
+        BLANK,
+        _row("started", words.day_time(record.started_at)),
+        _row("ended" if record.ended_at is not None else "last seen", words.day_time(seen)),
+        _row("took", words.duration(lasted(record, now))),
+        _row("scope", scope_words(record.options, record.vehicles_total)),
+        _row("options", options_words(record)),
+        _row("worker", words.clean(record.worker)),
+        BLANK,
+        *_counts(record),
+    ]
+    if record.error:
+        lines += [BLANK, (Piece(words.clean(record.error), Ink.BAD),)]
+    return lines
+
+
+def _row(name: str, value: str, ink: Ink = Ink.PLAIN) -> Line:
+    return Piece(left(name, 14), Ink.DIM), Piece(value, ink)
+
+
+def _counts(record: RunRecord) -> list[Line]:
+    tally = record.tally
+    told = [
+        _row("vehicles", f"{record.vehicles_done:,} of {record.vehicles_total:,}"),
+        _row("stored", f"{tally.stored:,}   {words.bytes_words(tally.bytes)}", Ink.GOOD if tally.stored else Ink.PLAIN),
+    ]
+    for name, count in (("duplicate", tally.duplicate), ("deferred", tally.deferred), ("refused", tally.refused)):
+        if count:
+            told.append(_row(name, words.thousands(count)))
+    for value, count in sorted(tally.refusals.items(), key=lambda item: -item[1]):
+        told.append(_row("", f"{right(words.thousands(count), 6)}  {Reason(value).words} ({Reason(value).advice})"))
+    return told

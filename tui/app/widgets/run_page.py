@@ -1,0 +1,104 @@
+"""The middle of the run screen: one canvas for all bars, lanes and hosts, and the log below it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.geometry import Size
+from textual.strip import Strip
+
+from tui.app.widgets import run_lines as draw
+from tui.app.widgets.canvas import Canvas, Inked
+from tui.app.widgets.ink import BLANK, Ink, Line, Piece, clip
+from tui.model import LogLine, Phase, Snapshot
+
+WIDE = 100
+LEAST_LOG = 4
+MOST_BARS = 10
+
+
+def page(seen: Snapshot, width: int, rows: int) -> list[Line]:
+    """A run in `width` cells and at most `rows` lines: columns where there is room, lanes before all else."""
+    head = [draw.title(seen, width), draw.overall(seen, width)]
+    hint = draw.phase_help(seen.phase)
+    gap: Line = (Piece(hint, Ink.DIM),) if hint else BLANK
+    body = _wide(seen, width, rows - 3) if width >= WIDE else _narrow(seen, width, rows - 3)
+    return [clip(line, width) for line in (*head, gap, *body)][:rows]
+
+
+def _wide(seen: Snapshot, width: int, rows: int) -> list[Line]:
+    half = (width - 4) // 2
+    bars = draw.organizations(seen.organizations, half, min(MOST_BARS, max(2, rows // 4)))
+    numbers = [draw.speed(seen, half), draw.counters(seen.tally)]
+    top = [*draw.beside(bars, numbers, half), BLANK]
+    room = _lane_rows(seen, rows - len(top))
+    left = width * 3 // 5
+    return [*top, *draw.beside(_lanes(seen, left, room), draw.hosts(seen.hosts, width - left - 4, room), left)]
+
+
+def _narrow(seen: Snapshot, width: int, rows: int) -> list[Line]:
+    top = [draw.speed(seen, width), draw.counters(seen.tally), BLANK]
+    room = _lane_rows(seen, rows - len(top))
+    spare = rows - len(top) - room
+    bars = _block(draw.organizations(seen.organizations, width, min(4, spare - 1)))
+    hosts = _block(draw.hosts(seen.hosts, width, min(4, spare - len(bars) - 1)))
+    return [*top, *_lanes(seen, width, room), *bars, *hosts]
+
+
+def _block(lines: list[Line]) -> list[Line]:
+    return [BLANK, *lines] if lines else []
+
+
+def _lane_rows(seen: Snapshot, room: int) -> int:
+    """Rows kept for lanes: as many as there may be at once, so that nothing below them jumps."""
+    most = min(seen.options.batch_size, max(seen.vehicles_total, len(seen.lanes), 1))
+    return max(0, min(room, most))
+
+
+def _lanes(seen: Snapshot, width: int, rows: int) -> list[Line]:
+    lines = draw.lanes(seen.lanes, width, rows)
+    if not seen.lanes and seen.phase is Phase.STARTING:
+        waiting: Line = (Piece("asking the store what is ahead …", Ink.DIM),)
+        lines = [waiting][:rows]
+    return [*lines, *([BLANK] * (rows - len(lines)))]
+
+
+class RunPage(Canvas):
+    """Shows a snapshot within `rows` lines; both are set by the screen, which then calls `redraw`."""
+
+    DEFAULT_CSS = "RunPage { padding: 0 1; }"
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.seen: Snapshot | None = None
+        self.rows = 24
+
+    def draw(self, width: int) -> Sequence[Line]:
+        """The page, empty before there is a run."""
+        return page(self.seen, width, self.rows) if self.seen is not None and width else ()
+
+
+class RunLog(Inked, can_focus=True):
+    """The last lines that a run had to tell, at their end unless somebody scrolled away from it."""
+
+    DEFAULT_CSS = "RunLog { height: 1fr; padding: 0 1; overflow-x: hidden; }"
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.entries: tuple[LogLine, ...] = ()
+
+    def show(self, entries: tuple[LogLine, ...]) -> None:
+        """Show these lines in place of those before."""
+        if entries == self.entries:
+            return
+        at_end = self.scroll_offset.y >= self.max_scroll_y
+        self.entries = entries
+        self.virtual_size = Size(self.size.width, len(entries))
+        self.refresh()
+        if at_end:
+            self.scroll_end(animate=False)
+
+    def render_line(self, y: int) -> Strip:
+        """Paint one line."""
+        width, row = self.size.width, y + self.scroll_offset.y
+        return self.strip(draw.log_line(self.entries[row], width) if row < len(self.entries) else BLANK, width)
