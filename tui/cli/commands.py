@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 
@@ -185,7 +185,7 @@ async def import_file(arguments: Arguments) -> int:
     return COULD_NOT if done.lines and done.bad_count == done.lines else RAN
 
 
-COMMANDS: Mapping[str, Callable[[Arguments], Awaitable[int]]] = {
+COMMANDS: Mapping[str, Callable[[Arguments], Coroutine[None, None, int]]] = {
     "run": run,
     "status": status,
     "orgs": orgs,

@@ -44,7 +44,7 @@ class _Parser(argparse.ArgumentParser):
         raise SettingsError(f"{message}; see {self.prog} --help")
 
 
-def _common() -> argparse.ArgumentParser:
+def _common() -> _Parser:
     common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     group = common.add_argument_group("everywhere")
     group.add_argument("--store", metavar="URL", help="local:PATH (default: the platform's data folder) or supabase")
@@ -59,7 +59,7 @@ def _common() -> argparse.ArgumentParser:
     return common
 
 
-def _add_run_flags(parser: argparse.ArgumentParser) -> None:
+def _add_run_flags(parser: _Parser) -> None:
     parser.add_argument("--limit", metavar="N", help="vehicles to work on in this run (100)")
     parser.add_argument("--batch-size", metavar="N", help="vehicles claimed at once (10)")
     parser.add_argument("--max-images", metavar="N", help="images per vehicle (20)")
@@ -72,13 +72,13 @@ def _add_run_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_organizations(parser: argparse.ArgumentParser, text: str) -> None:
+def _add_organizations(parser: _Parser, text: str) -> None:
     parser.add_argument(
         "--organization-id", metavar="ID", action="append", dest="organization_ids", default=[], help=text
     )
 
 
-def _add_paging(parser: argparse.ArgumentParser, sorts: Sequence[str]) -> None:
+def _add_paging(parser: _Parser, sorts: Sequence[str]) -> None:
     parser.add_argument("--filter", metavar="TEXT", default="", help="only rows that hold this text")
     parser.add_argument("--sort", choices=sorts, default=sorts[0], help=f"order of the rows ({sorts[0]})")
     parser.add_argument("--rows", metavar="N", type=_count, default=100, help="rows to print (100)")
@@ -91,7 +91,7 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _build() -> argparse.ArgumentParser:
+def _build() -> _Parser:
     common = _common()
     parser = _Parser(
         prog="backfill-tui",
@@ -101,7 +101,7 @@ def _build() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
-    def command(name: str, text: str, *, json: bool = True) -> argparse.ArgumentParser:
+    def command(name: str, text: str, *, json: bool = True) -> _Parser:
         sub = commands.add_parser(name, help=text, description=text, parents=[common])
         if json:
             sub.add_argument("--json", action="store_true", help="one JSON object on stdout")

@@ -74,8 +74,12 @@ def status_object(counts: Counts) -> dict[str, int]:
 
 def organization_object(organization: Organization) -> dict[str, object]:
     """One row of `orgs --json`."""
-    head = {"id": organization.id, "name": organization.name, "website": organization.website}
-    return head | status_object(organization.counts)
+    return {
+        "id": organization.id,
+        "name": organization.name,
+        "website": organization.website,
+        **status_object(organization.counts),
+    }
 
 
 def vehicle_object(vehicle: Vehicle) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from tui.model import (
     Mark,
     Outcome,
     Picture,
+    Problem,
     Reason,
     Refusal,
     Result,
@@ -43,7 +45,7 @@ def object_path(vehicle_id: str, source_url: str, extension: str) -> str:
 
 def retry_delay(attempts: int, asked: float | None) -> float:
     """Seconds until a candidate deferred for the nth time is tried again; never sooner than its server asked."""
-    return max(asked or 0.0, min(FIRST_DELAY * 2 ** (attempts - 1), LONGEST_DELAY))
+    return max(asked or 0.0, min(FIRST_DELAY * 2.0 ** (attempts - 1), LONGEST_DELAY))
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,9 @@ class VehicleLane:
             result = await self._settle()
         except LeaseLost:
             self._bench.progress.log(f"{self.lease.vehicle.title}: another worker has taken this vehicle over", "warn")
+        except Problem:
+            await self._let_go()
+            raise
         finally:
             await self._drop_tasks()
             self._bench.progress.close_lane(self._view, result)
@@ -209,6 +214,11 @@ class VehicleLane:
             retry_at=self._bench.clock() + delay if deferred else None,
             attempts=attempts,
         )
+
+    async def _let_go(self) -> None:
+        """End the lease on the way out of a failure; where even that fails, its deadline ends it."""
+        with contextlib.suppress(Problem, LeaseLost):
+            await self._bench.store.settle(self.lease, self._settlement())
 
     async def _settle(self) -> VehicleResult | None:
         settlement = self._settlement()

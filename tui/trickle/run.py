@@ -209,7 +209,7 @@ class Trickle:
             done, _ = await asyncio.wait({change, *self._lanes}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             change.cancel()
-        for task in done & self._lanes.keys():
+        for task in [task for task in self._lanes if task in done]:
             del self._lanes[task]
             task.result()
 

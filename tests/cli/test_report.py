@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from tui.cli.report import dry_run_object, run_object, status_object, table
+from tui.model import Counts, Phase, RunOptions, Snapshot, Tally, VehicleResult
+
+GOOD = VehicleResult("a", "1967 Porsche 911", "success", 12, 11)
+BAD = VehicleResult("b", "1972 BMW 2002", "failed", 3, 0, "not found ×3")
+
+
+def snapshot(tally: Tally) -> Snapshot:
+    return Snapshot("run-1", Phase.FINISHED, RunOptions(), elapsed=1.23456, tally=tally)
+
+
+def test_a_run_answers_in_the_shape_of_the_original_function_and_more() -> None:
+    tally = Tally(stored=11, duplicate=1, refused=3, bytes=900, refusals={"not_found": 3})
+    assert run_object([GOOD, BAD], snapshot(tally)) == {
+        "success": True,
+        "processed": 2,
+        "successful": 1,
+        "failed": 1,
+        "total_images_inserted": 11,
+        "results": [
+            {
+                "vehicle_id": "a",
+                "vehicle_name": "1967 Porsche 911",
+                "status": "success",
+                "image_urls_count": 12,
+                "images_inserted": 11,
+                "error": None,
+            },
+            {
+                "vehicle_id": "b",
+                "vehicle_name": "1972 BMW 2002",
+                "status": "failed",
+                "image_urls_count": 3,
+                "images_inserted": 0,
+                "error": "not found ×3",
+            },
+        ],
+        "run_id": "run-1",
+        "elapsed_s": 1.235,
+        "bytes": 900,
+        "images": {"stored": 11, "duplicate": 1, "refused": 3, "deferred": 0},
+        "refusals": {"not_found": 3},
+    }
+
+
+def test_nothing_to_do_says_so() -> None:
+    answer = run_object([], snapshot(Tally()))
+    assert (answer["processed"], answer["results"]) == (0, [])
+    assert answer["message"]
+
+
+def test_a_dry_run_inserts_nothing() -> None:
+    answer = dry_run_object([VehicleResult("a", "A", "dry_run", 12, 0)])
+    assert (answer["processed"], answer["total_images_inserted"], answer["dry_run"]) == (1, 0, True)
+
+
+def test_status_begins_with_the_two_counts_of_the_original() -> None:
+    answer = status_object(Counts(needing=9, backfilled=4, ready=6, parked=2, empty=1, partial=3))
+    assert list(answer)[:2] == ["vehicles_needing_backfill", "vehicles_backfilled"]
+    assert answer["vehicles_needing_backfill"] == answer["ready"] + answer["parked"] + answer["empty"]
+
+
+def test_columns_are_aligned_each_to_its_side() -> None:
+    assert table({"name": "<", "n": ">"}, [("long name", 1), ("x", 1204)]).split("\n") == [
+        "name           n",
+        "long name      1",
+        "x          1,204",
+    ]
