@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -10,17 +11,21 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
+from textual.binding import Binding
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
 
 from tui.app.actions import Action, bindings, state_of
+from tui.app.background import start
 from tui.app.doors import Doors, Opening
 from tui.app.farewell import farewell
 from tui.app.screens.base import BaseScreen
 from tui.app.screens.confirm import ConfirmScreen
 from tui.app.screens.help import HelpScreen
 from tui.app.screens.inventory import InventoryScreen
+from tui.app.screens.run import RunScreen
+from tui.app.screens.summary import SummaryScreen
 from tui.app.screens.welcome import WelcomeScreen
 from tui.app.theme import DARK, LIGHT, completed
 from tui.model import Counts, Phase, Problem, RunOptions, Scope, Snapshot
@@ -30,6 +35,14 @@ if TYPE_CHECKING:
     from tui.trickle.session import Session
 
 LOOKS_PER_SECOND = 10
+
+COUNT_EVERY = 2.0
+"""Seconds between two counts while a run goes on, at the least."""
+
+COUNT_REST = 10.0
+"""How many times as long as it counted the store is left alone."""
+
+KEY_NAMES = {"enter": "enter", "escape": "esc", "space": "space"}
 
 ACTIONS = (
     Action("help", "question_mark", "Help", show=2, group="Anywhere"),
@@ -47,7 +60,8 @@ class BackfillApp(App[None]):
     """The program on screen.
 
     `session` is None until something is open; `options` are what the next run starts with and the present one is
-    tuned to; `snapshot` is the present or last run as of at most a tenth of a second ago; `counts` are the store's.
+    tuned to; `snapshot` is the present or last run as of at most a tenth of a second ago;
+    `counts` are the store's; `opening` says that a session is being opened.
     """
 
     TITLE = "backfill"
@@ -60,6 +74,7 @@ class BackfillApp(App[None]):
     options: reactive[RunOptions] = reactive(RunOptions, init=False)
     snapshot: reactive[Snapshot | None] = reactive(None, init=False)
     counts: reactive[Counts | None] = reactive(None, init=False)
+    opening: reactive[bool] = reactive(False, init=False)
 
     def __init__(
         self,
@@ -74,11 +89,11 @@ class BackfillApp(App[None]):
         self.clock = clock
         self.trickle: Trickle | None = None
         self.run_error = ""
-        self.opening_error = ""
         self._opening = opening
         self._quitting = False
         self._stops = 0
         self._look_timer: Timer | None = None
+        self._count_again_at = 0.0
         self._run_over = asyncio.Event()
         self._run_over.set()
         self.set_reactive(BackfillApp.options, options)
@@ -104,6 +119,10 @@ class BackfillApp(App[None]):
         """The theme's variables, with ours under any theme."""
         return completed(super().get_css_variables())
 
+    def get_key_display(self, binding: Binding) -> str:
+        """Keys by their names, as plain letters as they come."""
+        return KEY_NAMES.get(binding.key) or super().get_key_display(binding)
+
     def on_mount(self) -> None:
         """Open behind the first paint, or ask what to open."""
         if self._opening is None:
@@ -120,29 +139,38 @@ class BackfillApp(App[None]):
     # Sessions
 
     def open_session(self, opening: Opening) -> None:
-        """Open another session in the background; the one before is closed when that worked. Not during a run."""
+        """Open another session in the background and show its inventory. Not during a run."""
         if self.running:
             self.notify("A run goes on; stop it before opening something else.", severity="warning")
             return
-        self.run_worker(self._open(opening), group="opening", exclusive=True, exit_on_error=False)
+        start(self, "opening", self._open, opening)
 
     async def _open(self, opening: Opening) -> None:
-        self.opening_error = ""
         try:
-            session = await opening()
+            await self.adopt(opening)
         except Problem as problem:
             self._refuse_opening(str(problem))
-            return
+        else:
+            while len(self.screen_stack) > 1:
+                await self.pop_screen()
+
+    async def adopt(self, opening: Opening) -> Session:
+        """Open a session, make it the app's, and close the one before; raises Problem."""
+        self.opening = True
+        try:
+            session = await opening()
+        finally:
+            self.opening = False
         before, self.session = self.session, session
         self.trickle = self.snapshot = self.counts = None
+        if session.settings.theme in self.available_themes and before is None:
+            self.theme = session.settings.theme
         self.refresh_counts()
-        while len(self.screen_stack) > 1:
-            await self.pop_screen()
         if before is not None:
             await before.close()
+        return session
 
     def _refuse_opening(self, error: str) -> None:
-        self.opening_error = error
         if isinstance(self.screen, WelcomeScreen):
             self.screen.error = error
         else:
@@ -151,20 +179,21 @@ class BackfillApp(App[None]):
     def refresh_counts(self) -> None:
         """Ask the store for its counts again."""
         if self.session is not None:
-            self.run_worker(self._count(self.session), group="counts", exclusive=True, exit_on_error=False)
+            start(self, "counts", self._count, self.session)
 
     async def _count(self, session: Session) -> None:
+        began = self.clock()
         try:
             self.counts = await session.store.counts()
         except Problem as problem:
             self.notify(str(problem), severity="error", markup=False)
+        # A store that counts slowly is asked less often.
+        self._count_again_at = self.clock() + max(COUNT_EVERY, COUNT_REST * (self.clock() - began))
 
     # The run
 
     def start_run(self, scope: Scope) -> None:
         """Run the present options over a scope and show it; refuses while a run goes on."""
-        from tui.app.screens.run import RunScreen
-
         if self.session is None or self.running:
             self.notify("A run goes on already: w shows it.", severity="warning")
             return
@@ -173,13 +202,16 @@ class BackfillApp(App[None]):
         self._run_over.clear()
         self.snapshot = trickle.snapshot()
         self._look_timer = self.set_interval(1 / LOOKS_PER_SECOND, self._look)
-        self.run_worker(self._run(trickle), name="trickle", group="trickle", exit_on_error=False)
+        start(self, "trickle", self._run, trickle)
         self.push_screen(RunScreen())
         self.screen.refresh_bindings()
 
     def _look(self) -> None:
         if self.trickle is not None:
             self.snapshot = self.trickle.snapshot()
+        if self.clock() >= self._count_again_at:
+            self._count_again_at = math.inf
+            self.refresh_counts()
 
     async def _run(self, trickle: Trickle) -> None:
         try:
@@ -194,9 +226,6 @@ class BackfillApp(App[None]):
         self._after_run(trickle)
 
     def _after_run(self, trickle: Trickle) -> None:
-        from tui.app.screens.run import RunScreen
-        from tui.app.screens.summary import SummaryScreen
-
         self.refresh_counts()
         self.screen.refresh_bindings()
         if self._quitting:
@@ -281,7 +310,7 @@ class BackfillApp(App[None]):
 
     def action_help_quit(self) -> None:
         """Ctrl+C means to leave, here as everywhere."""
-        self.run_worker(self.action_quit(), exit_on_error=False)
+        start(self, "quit", self.action_quit)
 
     def action_toggle_pause(self) -> None:
         """Pause or resume the run."""
@@ -293,9 +322,6 @@ class BackfillApp(App[None]):
 
     def action_watch_run(self) -> None:
         """Show the run that goes on, or the summary of the last one."""
-        from tui.app.screens.run import RunScreen
-        from tui.app.screens.summary import SummaryScreen
-
         if isinstance(self.screen, RunScreen | SummaryScreen) or self.trickle is None:
             return
         if self.running:

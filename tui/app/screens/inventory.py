@@ -2,10 +2,427 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widgets import Static
+
+from tui.app import words
+from tui.app.actions import Action
+from tui.app.background import start
+from tui.app.columns import ALL, ORGANIZATION_COLUMNS, ORGANIZATION_ORDERS, VEHICLE_COLUMNS, VEHICLE_ORDERS
+from tui.app.marks import Marks, collect
 from tui.app.screens.base import BaseScreen
+from tui.app.screens.failures import FailuresScreen
+from tui.app.screens.history import HistoryScreen
+from tui.app.screens.importing import ImportScreen
+from tui.app.screens.preview import PreviewScreen
+from tui.app.widgets.bottom import BottomLine
+from tui.app.widgets.ink import Ink, Piece
+from tui.app.widgets.options import OptionsBar
+from tui.app.widgets.pager import PagedList
+from tui.app.widgets.pane import Pane
+from tui.model import (
+    Counts,
+    Organization,
+    OrganizationSort,
+    Page,
+    Problem,
+    RunRecord,
+    Scope,
+    Vehicle,
+    VehicleQuery,
+    VehicleSort,
+)
+from tui.trickle.journal import unfinished
+
+if TYPE_CHECKING:
+    from tui.trickle.session import Session
+
+SETTLE = 0.06
+"""Seconds that the cursor rests before the store is asked about it."""
+
+
+def _open(screen: Any) -> bool:
+    return screen.backfill.session is not None
+
+
+def _startable(screen: Any) -> bool:
+    return _open(screen) and not screen.backfill.running
+
+
+ACTIONS = (
+    Action("mark", "space", "Mark", show=1, group="Marks", enabled=_open),
+    Action("mark_all", "asterisk", "All", show=6, group="Marks", enabled=_open),
+    Action("filter", "slash", "Filter", show=4, group="List", enabled=_open),
+    Action("preview", "v", "Preview", show=5, group="Run", enabled=_open),
+    Action("run", "r", "Run", show=1, group="Run", enabled=_startable),
+    Action("failures", "f", "Failures", show=7, group="Look", enabled=_open),
+    Action("history", "h", "History", show=8, group="Look", enabled=_open),
+    Action("resume", "R", "Resume the interrupted run", group="Run", enabled=lambda screen: screen.resumable),
+    Action("order", "o", "Sort by the next column", group="List", enabled=_open),
+    Action("reverse", "O", "Sort the other way", group="List", enabled=_open),
+    Action("options", "e", "Edit the run options", group="Run"),
+    Action("import_file", "i", "Import a file", group="Look", enabled=_open),
+    Action("unmark", "u", "Unmark everything", group="Marks", enabled=lambda screen: bool(screen.marks)),
+    Action("refresh", "f5", "Look again", group="List", enabled=_open),
+    Action("left", "left", "To the organizations", group="List", palette=False),
+    Action("right", "right", "To the vehicles", group="List", palette=False),
+    Action("escape", "escape", "Clear the filter, or go back", group="List", palette=False),
+)
 
 
 class InventoryScreen(BaseScreen):
-    """The first screen."""
+    """The first screen: organizations, the vehicles of the one under the cursor, and the run options."""
 
     AREA = "inventory"
+    TITLE = "Organizations and vehicles"
+    ACTIONS: ClassVar[tuple[Action, ...]] = ACTIONS
+    AUTO_FOCUS = "#organizations-list"
+
+    marks: reactive[Marks] = reactive(Marks, init=False)
+    unfinished: reactive[RunRecord | None] = reactive(None, init=False)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._organizations: Pane[Organization] = Pane(
+            ORGANIZATION_COLUMNS, lambda row: row.id, ORGANIZATION_ORDERS, id="organizations"
+        )
+        self._vehicles: Pane[Vehicle] = Pane(VEHICLE_COLUMNS, lambda row: row.id, VEHICLE_ORDERS, id="vehicles")
+        self._options = OptionsBar()
+        self._bottom = BottomLine()
+        self._of: Organization | None = None
+        self._last: Pane[Any] = self._organizations
+
+    def compose_body(self) -> ComposeResult:
+        """Two panes, the options and one line about what a run would do."""
+        with Container(id="panes"):
+            yield self._organizations
+            yield self._vehicles
+        with Vertical(id="bottom"):
+            yield Static(id="notice")
+            yield self._options
+            yield self._bottom
+
+    @property
+    def resumable(self) -> bool:
+        """Whether a run left work behind that could go on now."""
+        return self.unfinished is not None and not self.backfill.running
+
+    @property
+    def scope(self) -> Scope:
+        """What a run would be about: the marks, else the row under the cursor of the list last used."""
+        private = self.backfill.options.scope.include_private
+        if self.marks:
+            return Scope(self.marks.organizations, self.marks.vehicles, private)
+        vehicle = self._vehicles.pager.current
+        if self._last is self._vehicles and vehicle is not None:
+            return Scope((), (vehicle.id,), private)
+        return Scope((self._of.id,) if self._of and self._of.id != ALL else (), (), private)
+
+    # Following the app
+
+    def on_mount(self) -> None:
+        """Look at the app's state for as long as the app lives."""
+        self._organizations.heading.title = (Piece("Organizations", Ink.STRONG),)
+        self._organizations.pager.empty = self._vehicles.pager.empty = "opening …"
+        self.watch(self.app, "session", self._session_changed)
+        self.watch(self.app, "counts", self._counts_changed, init=False)
+        self.watch(self.app, "options", self._options_changed)
+
+    def on_screen_resume(self) -> None:
+        """What other screens changed shows at once."""
+        self._reload(stay=True)
+        self._look_back()
+
+    def _session_changed(self, session: Session | None) -> None:
+        self.marks, self._of, self.unfinished = Marks(), None, None
+        if session is None:
+            return
+        self._organizations.pager.empty = "No organization: i imports a file."
+        self._vehicles.pager.empty = "No vehicle."
+        self._reload(stay=False)
+        self._look_back()
+        self.refresh_bindings()
+
+    def _counts_changed(self, counts: Counts | None) -> None:
+        if self.is_current and counts is not None:
+            self._reload(stay=True)
+
+    def _options_changed(self) -> None:
+        self._options.options = self.backfill.options
+        self._measure()
+
+    def _reload(self, *, stay: bool) -> None:
+        if self.backfill.session is not None:
+            self._organizations.pager.show(self._fetch_organizations(self.backfill.session), stay=stay)
+            self._show_vehicles(stay=stay)
+
+    def _look_back(self) -> None:
+        if self.backfill.session is not None:
+            start(self, "unfinished", self._find_unfinished, self.backfill.session)
+
+    async def _find_unfinished(self, session: Session) -> None:
+        try:
+            record = await unfinished(session.store, self.backfill.clock())
+        except Problem:
+            record = None
+        self.unfinished = None if self.backfill.running else record
+
+    def watch_unfinished(self, record: RunRecord | None) -> None:
+        """Say it, and let R be pressed."""
+        notice = self.query_one("#notice", Static)
+        notice.update(Content(_notice(record)))
+        notice.display = record is not None
+        self.refresh_bindings()
+
+    # Asking the store
+
+    def _fetch_organizations(self, session: Session) -> Callable[[int, int], Any]:
+        text, (sort, descending) = self._organizations.filter, self._organizations.order
+
+        async def fetch(offset: int, limit: int) -> Page[Organization]:
+            """The store's page, moved down by one for the row of all organizations unless there is a filter."""
+            extra = 0 if text else 1
+            page = await session.store.organizations(
+                filter=text,
+                sort=OrganizationSort(sort),
+                descending=descending,
+                offset=max(0, offset - extra),
+                limit=limit - (extra if offset == 0 else 0),
+            )
+            rows = page.rows if offset or not extra else (self._all(), *page.rows)
+            return Page(rows, offset, page.total + extra)
+
+        return fetch
+
+    def _all(self) -> Organization:
+        return Organization(ALL, "All organizations", counts=self.backfill.counts or Counts())
+
+    def _show_vehicles(self, *, stay: bool) -> None:
+        session = self.backfill.session
+        if session is None or self._of is None:
+            return
+        text, (sort, descending) = self._vehicles.filter, self._vehicles.order
+        organization_id = self._of.id or None
+
+        async def fetch(offset: int, limit: int) -> Page[Vehicle]:
+            query = VehicleQuery(organization_id, text, VehicleSort(sort), descending, offset, limit)
+            return await session.store.vehicles(query)
+
+        self._vehicles.pager.show(fetch, stay=stay)
+
+    def _measure(self) -> None:
+        """Ask what a run would find, once the cursor rests."""
+        if self.backfill.session is not None and self.is_attached:
+            start(self, "workload", self._weigh, self.backfill.session)
+
+    async def _weigh(self, session: Session) -> None:
+        await asyncio.sleep(SETTLE)
+        options = self.backfill.options
+        try:
+            work = await session.store.workload(self.scope, options.max_images)
+        except Problem as problem:
+            self._bottom.problem = str(problem)
+            return
+        self._bottom.work = (self.marks.words, work, options.limit)
+
+    # Panes
+
+    @on(Pane.Asked)
+    def _ask_again(self, event: Pane.Asked) -> None:
+        session = self.backfill.session
+        if session is None:
+            return
+        if event.pane is self._vehicles:
+            self._show_vehicles(stay=False)
+        else:
+            self._organizations.pager.show(self._fetch_organizations(session))
+
+    @on(PagedList.Moved, "#organizations-list")
+    def _another_organization(self) -> None:
+        row = self._organizations.pager.current
+        if self._of is None or row is None or row.id != self._of.id:
+            self._of = row
+            self._show_vehicles(stay=False)
+        self._of = row
+        self._measure()
+
+    @on(PagedList.Loaded, "#organizations-list")
+    def _organizations_loaded(self) -> None:
+        self._of = self._organizations.pager.current or self._of
+        extra = 0 if self._organizations.filter else 1
+        count = Piece(f"  {max(0, self._organizations.pager.total - extra):,}", Ink.DIM)
+        self._organizations.heading.title = (Piece("Organizations", Ink.STRONG), count)
+        self._title_vehicles()
+
+    def _title_vehicles(self) -> None:
+        of = self._of
+        if of is None:
+            self._vehicles.heading.title = ()
+            return
+        total = of.counts.vehicles
+        detail = f"  {of.counts.needing:,} needing of {words.plural(total, 'vehicle')}" if total else ""
+        self._vehicles.heading.title = (Piece(words.clean(of.name), Ink.STRONG), Piece(detail, Ink.DIM))
+
+    @on(PagedList.Moved, "#vehicles-list")
+    def _another_vehicle(self) -> None:
+        self._title_vehicles()
+        if self._last is self._vehicles:
+            self._measure()
+
+    @on(PagedList.Loaded, "#vehicles-list")
+    def _vehicles_loaded(self) -> None:
+        self._title_vehicles()
+        self._measure()
+
+    @on(PagedList.Opened, "#organizations-list")
+    def _enter_organization(self) -> None:
+        self._vehicles.pager.focus()
+
+    @on(PagedList.Opened, "#vehicles-list")
+    def _open_vehicle(self) -> None:
+        vehicle = self._vehicles.pager.current
+        if vehicle is not None:
+            self.app.push_screen(PreviewScreen(Scope((), (vehicle.id,)), vehicle))
+
+    @on(PagedList.Marked)
+    def _click_mark(self) -> None:
+        self.action_mark()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Remember the list last used: actions are about it."""
+        for pane in (self._organizations, self._vehicles):
+            if event.widget is pane.pager:
+                self._last = pane
+                self._measure()
+            pane.set_class(pane is self._last, "-active")
+
+    # Options
+
+    @on(OptionsBar.Changed)
+    def _take_options(self, event: OptionsBar.Changed) -> None:
+        self.backfill.options = event.options
+
+    @on(OptionsBar.Refused)
+    def _say_problem(self, event: OptionsBar.Refused) -> None:
+        self._bottom.problem = event.sentence
+
+    @on(OptionsBar.Done)
+    def _back_to_list(self) -> None:
+        self._last.pager.focus()
+
+    # Actions
+
+    def action_mark(self) -> None:
+        """Mark or unmark the row under the cursor."""
+        row = self._last.pager.current
+        if row is None:
+            return
+        if row.id == ALL:
+            self.action_mark_all()
+            return
+        self.marks = self.marks.toggled(row.id, vehicles=self._last is self._vehicles)
+        self._last.pager.action_move(1)
+
+    def action_mark_all(self) -> None:
+        """Mark all that the filter shows, or unmark them."""
+        if self.backfill.session is not None:
+            start(self, "mark", self._mark_all, self._last)
+
+    async def _mark_all(self, pane: Pane[Any]) -> None:
+        try:
+            ids, more = await collect(pane.pager)
+        except Problem as problem:
+            self._bottom.problem = str(problem)
+            return
+        self.marks = self.marks.toggled_all([name for name in ids if name != ALL], vehicles=pane is self._vehicles)
+        if more:
+            self.notify(f"The first {len(ids):,} are marked. To run all of them, mark the organization.")
+
+    def action_unmark(self) -> None:
+        """Forget all marks."""
+        self.marks = Marks()
+
+    def watch_marks(self, marks: Marks) -> None:
+        """Show the marks in both lists."""
+        self._organizations.pager.marks = frozenset(marks.organizations)
+        self._vehicles.pager.marks = frozenset(marks.vehicles)
+        self._measure()
+        self.refresh_bindings()
+
+    def action_filter(self) -> None:
+        """Filter the list last used."""
+        self._last.begin_filter()
+
+    def action_order(self) -> None:
+        """Sort by the next column."""
+        self._last.next_order()
+
+    def action_reverse(self) -> None:
+        """Sort the other way."""
+        self._last.reverse_order()
+
+    def action_options(self) -> None:
+        """Edit the run options."""
+        self._options.begin()
+
+    def action_left(self) -> None:
+        """Go to the organizations."""
+        self._organizations.pager.focus()
+
+    def action_right(self) -> None:
+        """Go to the vehicles."""
+        self._vehicles.pager.focus()
+
+    def action_escape(self) -> None:
+        """Undo the last narrowing: the filter, then being among the vehicles."""
+        if self._last.filter:
+            self._last.clear_filter()
+        else:
+            self.action_left()
+
+    def action_refresh(self) -> None:
+        """Ask the store again."""
+        self.backfill.refresh_counts()
+        self._reload(stay=True)
+
+    def action_preview(self) -> None:
+        """Show what a run would do."""
+        self.app.push_screen(PreviewScreen(self.scope))
+
+    def action_run(self) -> None:
+        """Run what is marked."""
+        self.backfill.start_run(self.scope)
+
+    def action_resume(self) -> None:
+        """Run again what an interrupted run was about."""
+        if self.unfinished is not None:
+            options = self.unfinished.options
+            self.backfill.options = options
+            self.backfill.start_run(options.scope)
+
+    def action_failures(self) -> None:
+        """Show refusals by host and reason."""
+        self.app.push_screen(FailuresScreen())
+
+    def action_history(self) -> None:
+        """Show earlier runs."""
+        self.app.push_screen(HistoryScreen())
+
+    def action_import_file(self) -> None:
+        """Bring vehicles in."""
+        self.app.push_screen(ImportScreen())
+
+
+def _notice(record: RunRecord | None) -> str:
+    if record is None:
+        return ""
+    done = f"{record.vehicles_done:,} of {words.plural(record.vehicles_total, 'vehicle')}"
+    return f"Run {record.run_id} was interrupted after {done}: R resumes it"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from textual import events
 from textual.dom import DOMNode
@@ -56,7 +56,7 @@ class ActionFooter(Canvas):
         """Follow what the screen's bindings become."""
         self.screen.bindings_updated_signal.subscribe(self, self._follow)
 
-    def _follow(self, screen: Screen[object]) -> None:
+    def _follow(self, screen: Screen[Any]) -> None:
         if self.is_attached:
             self.redraw()
 
@@ -79,13 +79,19 @@ class ActionFooter(Canvas):
             left = right + GAP
 
 
-def keys_of(screen: Screen[object]) -> list[Key]:
-    """What may be shown in the footer of a screen now, under the keys that the key map gives it."""
+def labels_of(screen: Screen[Any]) -> dict[str, tuple[str, bool]]:
+    """By binding id: the key as shown, under whatever key map, and whether its action can be done now."""
     labels: dict[str, tuple[str, bool]] = {}
     for active in screen.active_bindings.values():
         if active.binding.id:
             shown = screen.app.get_key_display(active.binding)
             labels.setdefault(active.binding.id, (shown, active.enabled))
+    return labels
+
+
+def keys_of(screen: Screen[Any]) -> list[Key]:
+    """What may be shown in the footer of a screen now."""
+    labels = labels_of(screen)
     return [
         Key(action, owner, *labels[name])
         for owner in _owners(screen)
@@ -94,7 +100,7 @@ def keys_of(screen: Screen[object]) -> list[Key]:
     ]
 
 
-def _owners(screen: Screen[object]) -> Sequence[DOMNode]:
+def _owners(screen: Screen[Any]) -> Sequence[DOMNode]:
     if screen.focused is not None and hasattr(screen.focused, "ACTIONS"):
         return (screen.focused,)
     return (screen, screen.app)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -15,8 +15,9 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
+from tui.app.background import start
 from tui.app.widgets.canvas import Inked
-from tui.app.widgets.ink import Ink, Line, Piece, left, right
+from tui.app.widgets.ink import Ink, Line, Piece, clip, left, line_width, right
 from tui.model import Page, Problem
 
 T = TypeVar("T")
@@ -38,7 +39,7 @@ class Column(Generic[T]):
 
     title: str
     width: int
-    paint: Callable[[T], Piece]
+    paint: Callable[[T], Line]
     right: bool = False
     grow: int = 0
     most: int = 1_000
@@ -97,35 +98,33 @@ class PagedList(Inked, Generic[T], can_focus=True):
     empty: reactive[str] = reactive("")
 
     @dataclass
-    class Moved(Message):
+    class Said(Message):
+        """What all messages of a list have: the list, for handlers that select by it."""
+
+        pager: PagedList[Any]
+
+        @property
+        def control(self) -> PagedList[Any]:
+            """The list."""
+            return self.pager
+
+    class Moved(Said):
         """The cursor stands on another row."""
 
-        pager: PagedList[Any]
-
-    @dataclass
-    class Opened(Message):
+    class Opened(Said):
         """Enter or a second click on the row under the cursor."""
 
-        pager: PagedList[Any]
-
-    @dataclass
-    class Marked(Message):
+    class Marked(Said):
         """A click on the mark of the row under the cursor."""
 
-        pager: PagedList[Any]
-
     @dataclass
-    class Sorted(Message):
+    class Sorted(Said):
         """A click on the title of a column that can be sorted by."""
 
-        pager: PagedList[Any]
         sort: str
 
-    @dataclass
-    class Loaded(Message):
+    class Loaded(Said):
         """The first rows of what `show` asked for are here."""
-
-        pager: PagedList[Any]
 
     def __init__(self, columns: Sequence[Column[T]], key: Callable[[T], str], *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -138,11 +137,6 @@ class PagedList(Inked, Generic[T], can_focus=True):
         self._generation = 0
         self._fetching = False
         self._announced: str | None = None
-
-    @property
-    def control(self) -> PagedList[T]:
-        """The list itself, for handlers that select by it."""
-        return self
 
     @property
     def current(self) -> T | None:
@@ -159,11 +153,22 @@ class PagedList(Inked, Generic[T], can_focus=True):
         page = self._pages.get(index // PAGE, ())
         return page[index % PAGE] if 0 <= index % PAGE < len(page) and index >= 0 else None
 
+    async def every_row(self, most: int) -> AsyncIterator[T]:
+        """All rows in order, at most so many, asked of the store by larger pages than the screen needs."""
+        offset = 0
+        while self._fetch is not None and offset < most:
+            page = await self._fetch(offset, min(1_000, most - offset))
+            for row in page.rows:
+                yield row
+            offset += len(page.rows)
+            if not page.rows or offset >= page.total:
+                return
+
     def show(self, fetch: Fetch[T], *, stay: bool = False) -> None:
         """Show other rows from the top, or with `stay` the same rows as they are now; the old ones stay till then."""
         self._fetch = fetch
         self._generation += 1
-        self.run_worker(self._reload(fetch, stay), group="reload", exclusive=True, exit_on_error=False)
+        start(self, "reload", self._reload, fetch, stay)
 
     async def _reload(self, fetch: Fetch[T], stay: bool) -> None:
         generation = self._generation
@@ -212,7 +217,7 @@ class PagedList(Inked, Generic[T], can_focus=True):
     def _want(self) -> None:
         if not self._fetching and self._fetch is not None:
             self._fetching = True
-            self.run_worker(self._catch_up(), group="pages", exit_on_error=False)
+            start(self, "pages", self._catch_up)
 
     async def _catch_up(self) -> None:
         """Fetch what is in sight, and look again: however fast somebody scrolls, one query is under way at a time."""
@@ -327,7 +332,7 @@ class PagedList(Inked, Generic[T], can_focus=True):
     # Painting
 
     def _fitted(self) -> list[tuple[Column[T], int]]:
-        return fit(self.columns, self.size.width - GUTTER - 1)
+        return fit(self.columns, self.size.width - GUTTER - GAP)
 
     def render_line(self, y: int) -> Strip:
         """The titles, or one row in sight."""
@@ -363,8 +368,9 @@ class PagedList(Inked, Generic[T], can_focus=True):
         return (bar, mark, *(piece for column, size in self._fitted() for piece in self._cell(column, size, row)))
 
     def _cell(self, column: Column[T], size: int, row: T) -> Line:
-        text, ink = column.paint(row)
-        return Piece((right if column.right else left)(text, size), ink), Piece(" " * GAP)
+        line = clip(column.paint(row), size)
+        blank = Piece(" " * (size - line_width(line)))
+        return (blank, *line, Piece(" " * GAP)) if column.right else (*line, blank, Piece(" " * GAP))
 
     def _under(self, index: int) -> Style | None:
         if index != self.cursor:

@@ -1,0 +1,89 @@
+"""A one-line input that says what its keys do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from textual.binding import BindingType
+from textual.message import Message
+from textual.widgets import Input
+
+from tui.app.actions import Action, bindings
+
+
+class Field(Input):
+    """An input without a border whose actions show in the footer while it has the focus."""
+
+    AREA: ClassVar[str] = "field"
+    ACTIONS: ClassVar[tuple[Action, ...]] = (
+        Action("submit", "enter", "Apply", show=1, palette=False),
+        Action("leave", "escape", "Back", show=2, palette=False),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(AREA, ACTIONS)]
+    ALLOW_SELECT = False
+
+    @dataclass
+    class Left(Message):
+        """Escape was pressed."""
+
+        field: Field
+
+        @property
+        def control(self) -> Field:
+            """The field, for handlers that select by it."""
+            return self.field
+
+    def __init__(self, value: str = "", *, placeholder: str = "", id: str | None = None) -> None:
+        super().__init__(value, placeholder=placeholder, id=id, compact=True)
+        self.cursor_blink = False
+
+    def action_leave(self) -> None:
+        """Tell that the operator wants out."""
+        self.post_message(self.Left(self))
+
+
+class OptionField(Field):
+    """One option of a run: `parse` turns its text into the value and raises ValueError with a sentence."""
+
+    AREA = "option"
+    ACTIONS = (
+        Action("submit", "enter", "Apply", show=1, palette=False),
+        Action("leave", "escape", "Restore", show=2, palette=False),
+        Action("step_up", "up", "More", show=3, palette=False, action="step(1)"),
+        Action("step_down", "down", "Less", show=4, palette=False, action="step(-1)"),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(AREA, ACTIONS)]
+
+    def __init__(self, name: str, step: Callable[[str, int], str], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.option = name
+        self._step = step
+
+    def action_step(self, by: int) -> None:
+        """Take the next value up or down."""
+        self.value = self._step(self.value, by)
+        self.cursor_position = len(self.value)
+
+
+def step_number(text: str, by: int) -> str:
+    """One more or one less; from 20 on by tens, from 200 on by hundreds, and so on."""
+    try:
+        number = int(text.replace(",", ""))
+    except ValueError:
+        return text
+    size = 1
+    while number >= size * 20 + (0 if by > 0 else 1):
+        size *= 10
+    return str(max(1, number + by * size))
+
+
+def step_choice(choices: tuple[str, ...]) -> Callable[[str, int], Any]:
+    """The next or the previous of some words, without going round."""
+
+    def step(text: str, by: int) -> str:
+        index = choices.index(text) if text in choices else 0
+        return choices[max(0, min(index + by, len(choices) - 1))]
+
+    return step

@@ -1,0 +1,135 @@
+"""The run options, editable in place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import Static
+
+from tui.app.widgets.field import Field, OptionField, step_choice, step_number
+from tui.model import PACES, Problem, RunOptions
+
+LABELS = {
+    "batch_size": ("batch size", "batch"),
+    "max_images": ("images per vehicle", "per vehicle"),
+    "limit": ("limit", "limit"),
+    "pace": ("pace", "pace"),
+}
+ROOM_FOR_LONG_LABELS = 96
+
+
+class OptionsBar(Horizontal):
+    """Batch size, images per vehicle, limit and pace; a change is checked before it becomes the bar's `options`."""
+
+    DEFAULT_CSS = """
+    OptionsBar {
+        height: 1;
+        & > Static { width: auto; color: $text-muted; margin: 0 1 0 0; }
+        & > OptionField { margin: 0 3 0 0; background: $panel; padding: 0 1; }
+        & > OptionField:focus { background: $block-cursor-background; }
+        & > OptionField.-wrong { color: $error; }
+        & > #batch_size, & > #max_images { width: 7; }
+        & > #limit { width: 12; }
+        & > #pace { width: 12; }
+    }
+    """
+
+    options: reactive[RunOptions] = reactive(RunOptions)
+
+    _steps: ClassVar = {"pace": step_choice(PACES)}
+
+    @dataclass
+    class Changed(Message):
+        """Other options were entered, and they hold."""
+
+        options: RunOptions
+
+    @dataclass
+    class Refused(Message):
+        """What was entered does not hold, in one sentence; empty when that is over."""
+
+        sentence: str
+
+    @dataclass
+    class Done(Message):
+        """The operator goes back to where he came from."""
+
+    def compose(self) -> ComposeResult:
+        """A label and a field for each option."""
+        for name, (label, _) in LABELS.items():
+            yield Static(label, id=f"label-{name}")
+            yield OptionField(name, self._steps.get(name, step_number), id=name)
+
+    def watch_options(self) -> None:
+        """Show what holds now, but do not take away what somebody types."""
+        for field in self.query(OptionField):
+            if not field.has_focus:
+                self._restore(field)
+
+    def on_mount(self) -> None:
+        """Show the options there are."""
+        self.watch_options()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Say it shorter when there is little room."""
+        short = event.size.width < ROOM_FOR_LONG_LABELS
+        for name, labels in LABELS.items():
+            self.query_one(f"#label-{name}", Static).update(labels[short])
+
+    def begin(self) -> None:
+        """Go to the first field."""
+        self.query(OptionField).first().focus()
+
+    def on_input_submitted(self, event: OptionField.Submitted) -> None:
+        """Apply and go back, or stay and say what is wrong."""
+        event.stop()
+        if isinstance(event.input, OptionField) and self._apply(event.input):
+            self.post_message(self.Done())
+
+    def on_input_blurred(self, event: OptionField.Blurred) -> None:
+        """Leaving a field applies it, or leaves things as they were."""
+        event.stop()
+        if isinstance(event.input, OptionField) and not self._apply(event.input):
+            self._restore(event.input)
+
+    def on_field_left(self, event: Field.Left) -> None:
+        """Escape restores."""
+        event.stop()
+        if isinstance(event.field, OptionField):
+            self._restore(event.field)
+        self.post_message(self.Refused(""))
+        self.post_message(self.Done())
+
+    def _restore(self, field: OptionField) -> None:
+        field.value = str(getattr(self.options, field.option))
+        field.remove_class("-wrong")
+
+    def _apply(self, field: OptionField) -> bool:
+        try:
+            options = self.options.tuned(**{field.option: entered(field.option, field.value)})
+        except Problem as problem:
+            field.add_class("-wrong")
+            self.post_message(self.Refused(str(problem)))
+            return False
+        field.remove_class("-wrong")
+        self.post_message(self.Refused(""))
+        if options != self.options:
+            self.post_message(self.Changed(options))
+        return True
+
+
+def entered(name: str, text: str) -> int | str:
+    """The value that was typed for an option; raises Problem."""
+    text = text.strip()
+    if name == "pace":
+        return next((pace for pace in PACES if text and pace.startswith(text.lower())), text)
+    try:
+        return int(text.replace(",", "").replace("_", ""))
+    except ValueError:
+        raise Problem(f"{LABELS[name][0]} must be a whole number, not {text!r}.") from None
