@@ -39,8 +39,9 @@ class FailuresScreen(BaseScreen):
         Action(
             "retry_all",
             "R",
-            "Retry all that may help",
+            "Retry all",
             show=3,
+            help="Every group that a retry may help",
             enabled=lambda screen: any(group.reason.retry_may_help for group in screen.groups),
         ),
         Action("unpark", "u", "Unpark", show=4, enabled=_no_use, help="Ask for dead URLs again all the same"),
@@ -50,8 +51,8 @@ class FailuresScreen(BaseScreen):
         Action("back", "escape", "Back", show=2),
     )
     DEFAULT_CSS = """
-    FailuresScreen #failures-head { height: 3; }
-    FailuresScreen #failures-list { height: 1fr; overflow-x: hidden; }
+    FailuresScreen #failures-head { height: 2; }
+    FailuresScreen #failures-titles { height: 1; padding: 0; }
     FailuresScreen #failures-detail { height: 3; }
     """
 
@@ -65,6 +66,7 @@ class FailuresScreen(BaseScreen):
     def compose_body(self) -> ComposeResult:
         """Titles, the list, and what there is to say about the row under the cursor."""
         yield Sheet(self._head, id="failures-head", focusable=False)
+        yield Sheet(self._titles, id="failures-titles", focusable=False)
         yield LineList(draw.paint, id="failures-list")
         yield Sheet(self._detail, id="failures-detail", focusable=False)
 
@@ -111,8 +113,10 @@ class FailuresScreen(BaseScreen):
     def _head(self, width: int) -> Sequence[Line]:
         start = (Piece("Failures", Ink.STRONG), Piece("   by host and reason", Ink.DIM))
         total = (Piece(self.error, Ink.BAD),) if self.error else draw.total_line(self.groups, self.asked)
-        titles = draw.column_titles(self.order, width) if self.groups else BLANK
-        return spread(start, total, width), BLANK, titles
+        return (spread(start, total, width),)
+
+    def _titles(self, width: int) -> Sequence[Line]:
+        return (draw.column_titles(self.order, width - 1),) if self.groups else ()
 
     def _detail(self, width: int) -> Sequence[Line]:
         return BLANK, *draw.detail(self.current, self.backfill.clock(), width)

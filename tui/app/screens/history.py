@@ -14,7 +14,7 @@ from tui.app.actions import Action
 from tui.app.screens.base import BaseScreen
 from tui.app.widgets import history_lines as draw
 from tui.app.widgets.canvas import LineList
-from tui.app.widgets.ink import BLANK, Ink, Line, Piece, clip, spread
+from tui.app.widgets.ink import Ink, Line, Piece, clip, spread
 from tui.app.widgets.sheet import Sheet
 from tui.model import Problem, RunRecord, Scope
 
@@ -60,8 +60,8 @@ class HistoryScreen(BaseScreen):
         Action("back", "escape", "Back", show=3),
     )
     DEFAULT_CSS = """
-    HistoryScreen #history-head { height: 3; }
-    HistoryScreen #history-list { height: 1fr; overflow-x: hidden; }
+    HistoryScreen #history-head { height: 2; }
+    HistoryScreen #history-titles { height: 1; padding: 0; }
     """
 
     def __init__(self) -> None:
@@ -73,6 +73,7 @@ class HistoryScreen(BaseScreen):
     def compose_body(self) -> ComposeResult:
         """Titles and the list."""
         yield Sheet(self._head, id="history-head", focusable=False)
+        yield Sheet(self._titles, id="history-titles", focusable=False)
         yield LineList(self._paint, id="history-list")
 
     @property
@@ -105,15 +106,18 @@ class HistoryScreen(BaseScreen):
             self.error = str(problem)
         self.asked = True
         self._list.show(self.records)
-        self.query_one(Sheet).reflow()
+        for sheet in self.query(Sheet):
+            sheet.reflow()
         self.refresh_bindings()
 
     def _paint(self, record: RunRecord, width: int) -> Line:
         return draw.paint(record, width, self.backfill.clock())
 
     def _head(self, width: int) -> Sequence[Line]:
-        titles = draw.column_titles(width) if self.records else BLANK
-        return spread((Piece("History", Ink.STRONG),), self._said(), width), BLANK, titles
+        return (spread((Piece("History", Ink.STRONG),), self._said(), width),)
+
+    def _titles(self, width: int) -> Sequence[Line]:
+        return (draw.column_titles(width - 1),) if self.records else ()
 
     def _said(self) -> Line:
         if self.error:

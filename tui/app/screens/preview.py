@@ -49,10 +49,7 @@ class PreviewScreen(BaseScreen):
         Action("copy_url", "y", "Copy", show=6, help="Copy the URL"),
         Action("back", "escape", "Back", show=2),
     )
-    DEFAULT_CSS = """
-    PreviewScreen #preview-head { height: 3; }
-    PreviewScreen #preview-list { height: 1fr; overflow-x: hidden; }
-    """
+    DEFAULT_CSS = "PreviewScreen #preview-head { height: 3; }"
 
     def __init__(self, scope: Scope, vehicle: Vehicle | None = None) -> None:
         super().__init__()

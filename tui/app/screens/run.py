@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 
 from tui.app.actions import Action
 from tui.app.screens.base import BaseScreen
+from tui.app.widgets.options import OptionsBar
 from tui.app.widgets.run_page import LEAST_LOG, RunLog, RunPage
 from tui.model import PACES, Snapshot
 
@@ -31,18 +32,27 @@ class RunScreen(BaseScreen):
         Action("stop", "s", "Stop", show=2, group="Run", action="app.stop_run", help="Drains; again: cuts"),
         Action("faster", "plus,equals_sign", "Faster", show=5, group="Run", enabled=lambda it: _may_step(it, 1)),
         Action("slower", "minus", "Slower", show=6, group="Run", enabled=lambda it: _may_step(it, -1)),
-        Action("failures", "f", "Failures", show=7),
+        Action("options", "e", "Options", show=7, group="Run", help="Edit them while the run goes on"),
+        Action("failures", "f", "Failures", show=8),
         Action("back", "escape", "Back", show=4, help="The run goes on"),
     )
 
+    DEFAULT_CSS = """
+    RunScreen #run-options { padding: 0 1; }
+    RunScreen.-tall #run-options { margin: 1 0 0 0; }
+    """
+
     def compose_body(self) -> ComposeResult:
-        """The page and the log under it."""
+        """The page, the log under it, and the options."""
         yield RunPage(id="run-page")
         yield RunLog(id="run-log")
+        yield OptionsBar(id="run-options")
 
     def on_mount(self) -> None:
         """Look whenever the app has looked."""
+        self.query_one(RunLog).focus()
         self.watch(self.app, "snapshot", self._look)
+        self.watch(self.app, "options", self._show_options)
 
     def on_screen_resume(self) -> None:
         """Catch up with what happened while another screen was on top."""
@@ -68,6 +78,23 @@ class RunScreen(BaseScreen):
         if changed:
             self.refresh_bindings()
 
+    def _show_options(self) -> None:
+        self.query_one(OptionsBar).options = self.backfill.options
+        self.refresh_bindings()
+
+    def on_options_bar_changed(self, event: OptionsBar.Changed) -> None:
+        """Tune the run."""
+        self.backfill.options = event.options
+
+    def on_options_bar_refused(self, event: OptionsBar.Refused) -> None:
+        """Say what is wrong with what was entered."""
+        if event.sentence:
+            self.notify(event.sentence, severity="warning", markup=False)
+
+    def on_options_bar_done(self) -> None:
+        """Back to the log."""
+        self.query_one(RunLog).focus()
+
     def _conclude(self) -> None:
         app = self.backfill
         if self.is_current and app.trickle is not None and not app.running:
@@ -79,7 +106,10 @@ class RunScreen(BaseScreen):
         app = self.backfill
         pace = PACES[PACES.index(app.options.pace) + step]
         app.options = app.options.tuned(pace=pace)
-        self.refresh_bindings()
+
+    def action_options(self) -> None:
+        """Edit the options in place."""
+        self.query_one(OptionsBar).begin()
 
     def action_faster(self) -> None:
         """The next pace."""

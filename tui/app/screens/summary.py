@@ -24,11 +24,11 @@ class SummaryScreen(BaseScreen):
         Action("history", "h", "History", show=3),
         Action("back", "escape,enter", "Back", show=1),
     )
-    DEFAULT_CSS = "SummaryScreen #summary { height: 1fr; padding: 0 2; }"
+    DEFAULT_CSS = "SummaryScreen #summary { height: 1fr; padding: 1 2 0 2; }"
 
     def __init__(self, snapshot: Snapshot, results: Sequence[VehicleResult]) -> None:
         super().__init__()
-        self.run = snapshot
+        self.seen = snapshot
         self.results = results
 
     def compose_body(self) -> ComposeResult:
@@ -41,7 +41,7 @@ class SummaryScreen(BaseScreen):
         self.watch(self.app, "counts", self.query_one(Sheet).reflow, init=False)
 
     def _page(self, width: int) -> Sequence[Line]:
-        return summary(self.run, self.results, self.backfill.counts, self.backfill.run_error, width)
+        return summary(self.seen, self.results, self.backfill.counts, self.backfill.run_error, width)
 
     def action_failures(self) -> None:
         """Refusals by host and reason."""

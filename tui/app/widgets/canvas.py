@@ -43,6 +43,11 @@ class Inked(ScrollView, can_focus=False):
     }
     """
 
+    @property
+    def room(self) -> int:
+        """Cells for a line beside the scrollbar."""
+        return self.scrollable_content_region.width
+
     def strip(self, line: Line, width: int, under: Style | None = None) -> Strip:
         """A line in exactly `width` cells; `under` is laid over its colours, as a cursor is."""
         segments = [Segment(text, self._style(ink, under)) for text, ink in line]
@@ -88,6 +93,8 @@ class Canvas(Inked):
 
 class LineList(Inked, Generic[T], can_focus=True):
     """A list of values of which only the visible ones are painted; `rests` says on which the cursor may stand."""
+
+    DEFAULT_CSS = "LineList { height: 1fr; overflow: hidden auto; scrollbar-gutter: stable; }"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Up", show=False, id="list.up"),
@@ -152,10 +159,9 @@ class LineList(Inked, Generic[T], can_focus=True):
 
     def _resting(self, index: int, step: int) -> int:
         """The nearest row from `index` on in the direction of `step` where the cursor may stand, else behind it."""
-        size = len(self.rows)
-        ahead = range(index, size) if step > 0 else range(index, -1, -1)
-        behind = range(index, -1, -1) if step > 0 else range(index, size)
-        return next((i for i in (*ahead, *behind) if self._rests(self.rows[i])), 0)
+        down, up = range(index, len(self.rows)), range(min(index, len(self.rows) - 1), -1, -1)
+        places = (*down, *up) if step > 0 else (*up, *down)
+        return next((place for place in places if self._rests(self.rows[place])), 0)
 
     def watch_cursor(self, before: int, now: int) -> None:
         """Paint both rows again and keep the new one in sight."""
@@ -214,7 +220,7 @@ class LineList(Inked, Generic[T], can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Paint one visible row."""
-        width = self.size.width
+        width = self.room
         row = y + self.scroll_offset.y
         if row >= len(self.rows):
             return self.strip(self.empty if not self.rows and y == 0 else (), width)

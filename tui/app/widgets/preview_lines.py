@@ -146,7 +146,7 @@ def totals_line(totals: Totals, cap: int) -> Line:
     for text, count in (
         ("done before", totals.settled),
         ("leave out", totals.left_out),
-        (f"over the cap of {cap}", totals.over_cap),
+        (f"cap {cap} cuts", totals.over_cap),
     ):
         if count:
             told.append(Piece(f"{text} {count:,}", Ink.DIM))

@@ -35,6 +35,9 @@ GLYPHS = {
 _TELLING = (Mark.FETCHING, Mark.WAITING, Mark.REFUSED, Mark.DEFERRED, Mark.DUPLICATE, Mark.STORED)
 """Which mark speaks for several when a lane has more images than cells."""
 
+SPARKS = 40
+"""Seconds that the sparkline tells of, at most."""
+
 _LEVELS = {"info": Ink.DIM, "warn": Ink.PLAIN, "error": Ink.BAD}
 
 
@@ -60,13 +63,13 @@ def title(seen: Snapshot, width: int) -> Line:
         Piece("   " + scope_words(seen.options, seen.vehicles_total), Ink.DIM),
     )
     phase = Piece(words.phase_words(seen.phase, seen.in_flight), words.PHASES[seen.phase][1])
-    return spread(start, (phase, Piece("   " + right(_when(seen), 18), Ink.PLAIN)), width)
+    return spread(start, (phase, *_when(seen)), width)
 
 
-def _when(seen: Snapshot) -> str:
+def _when(seen: Snapshot) -> Line:
     if seen.phase.over:
-        return f"took {words.duration(seen.elapsed)}"
-    return "" if seen.eta is None else f"ETA {words.duration(seen.eta)}"
+        return (Piece(f"   took {words.duration(seen.elapsed)}"),)
+    return () if seen.eta is None else (Piece("   " + right(f"ETA {words.duration(seen.eta)}", 18)),)
 
 
 def overall(seen: Snapshot, width: int) -> Line:
@@ -87,10 +90,11 @@ def ratio(done: int, total: int) -> str:
 
 def speed(seen: Snapshot, width: int) -> Line:
     """Images and bytes per second, with the last seconds as a sparkline."""
-    start = Piece(left(words.rate(seen.images_per_second), 14))
-    end = Piece(right(words.byte_rate(seen.bytes_per_second), 10))
-    room = max(0, min(60, width - 28))
-    return start, Piece(" " + left(spark(seen.history, room), room) + " ", Ink.ACCENT), end
+    rates = Piece(
+        left(words.rate(seen.images_per_second), 13) + "  " + right(words.byte_rate(seen.bytes_per_second), 9)
+    )
+    room = max(0, min(SPARKS, width - 27))
+    return rates, Piece("   " + spark(seen.history, room), Ink.ACCENT)
 
 
 def counters(tally: Tally) -> Line:
@@ -146,10 +150,12 @@ def lanes(shown: Sequence[Lane], width: int, rows: int) -> list[Line]:
 
 def _lane(lane: Lane, width: int, cells: int) -> Line:
     name = max(16, min(34, width * 2 // 5))
-    end = (Piece(right(f"{lane_done(lane)} / {len(lane.marks)}", 9)), Piece(" ✓" if lane.finished else "  ", Ink.GOOD))
-    room = max(4, min(cells, width - name - 2 - line_width(end)))
+    done = lane_done(lane)
+    tick = " ✓" if lane.finished and done == len(lane.marks) else "  "
+    end = (Piece(right(f"{done} / {len(lane.marks)}", 9)), Piece(tick, Ink.GOOD))
+    room = max(4, min(cells, width - name - 3 - line_width(end)))
     label = Piece(left(words.clean(lane.title), name) + "  ", Ink.DIM if lane.finished else Ink.PLAIN)
-    return spread((label, *gauge(lane.marks, room)), end, min(width, name + 2 + room + line_width(end)))
+    return spread((label, *gauge(lane.marks, room)), end, min(width, name + 3 + room + line_width(end)))
 
 
 def lane_done(lane: Lane) -> int:
@@ -182,7 +188,7 @@ def hosts(paces: Sequence[HostPace], width: int, rows: int) -> list[Line]:
 
 
 def _host(pace: HostPace, width: int) -> Line:
-    name = max(14, min(30, width - 34))
+    name = max(14, min(30, width - 32))
     speed = "no limit" if math.isinf(pace.rate) else f"{pace.rate:.3g}/s"
     ink = Ink.PLAIN if pace.in_flight or pace.wait else Ink.DIM
     return Piece(left(words.clean(pace.host), name) + "  ", ink), Piece(right(speed, 8), Ink.DIM), *_treatment(pace)
@@ -203,7 +209,7 @@ def log_line(entry: LogLine, width: int) -> Line:
     return Piece(words.clock_time(entry.at) + "  ", Ink.DIM), Piece(squeeze(words.clean(entry.text), width - 10), ink)
 
 
-def beside(first: Sequence[Line], second: Sequence[Line], first_width: int, gap: int = 4) -> list[Line]:
+def beside(first: Sequence[Line], second: Sequence[Line], first_width: int, gap: int) -> list[Line]:
     """Two blocks of lines as columns."""
     rows = max(len(first), len(second))
     padded = [*first, *([BLANK] * (rows - len(first)))]

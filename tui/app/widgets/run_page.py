@@ -15,6 +15,7 @@ from tui.model import LogLine, Phase, Snapshot
 WIDE = 100
 LEAST_LOG = 4
 MOST_BARS = 10
+GAP = 4
 
 
 def page(seen: Snapshot, width: int, rows: int) -> list[Line]:
@@ -27,13 +28,12 @@ def page(seen: Snapshot, width: int, rows: int) -> list[Line]:
 
 
 def _wide(seen: Snapshot, width: int, rows: int) -> list[Line]:
-    half = (width - 4) // 2
-    bars = draw.organizations(seen.organizations, half, min(MOST_BARS, max(2, rows // 4)))
-    numbers = [draw.speed(seen, half), draw.counters(seen.tally)]
-    top = [*draw.beside(bars, numbers, half), BLANK]
+    left = max(60, width // 2)
+    right = width - left - GAP
+    bars = draw.organizations(seen.organizations, left, min(MOST_BARS, max(2, rows // 4)))
+    top = [*draw.beside(bars, [draw.speed(seen, right), draw.counters(seen.tally)], left, GAP), BLANK]
     room = _lane_rows(seen, rows - len(top))
-    left = width * 3 // 5
-    return [*top, *draw.beside(_lanes(seen, left, room), draw.hosts(seen.hosts, width - left - 4, room), left)]
+    return [*top, *draw.beside(_lanes(seen, left, room), draw.hosts(seen.hosts, right, room), left, GAP)]
 
 
 def _narrow(seen: Snapshot, width: int, rows: int) -> list[Line]:
@@ -81,7 +81,7 @@ class RunPage(Canvas):
 class RunLog(Inked, can_focus=True):
     """The last lines that a run had to tell, at their end unless somebody scrolled away from it."""
 
-    DEFAULT_CSS = "RunLog { height: 1fr; padding: 0 1; overflow-x: hidden; }"
+    DEFAULT_CSS = "RunLog { height: 1fr; margin: 1 0 0 0; padding: 0 1; overflow-x: hidden; }"
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -100,5 +100,5 @@ class RunLog(Inked, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Paint one line."""
-        width, row = self.size.width, y + self.scroll_offset.y
+        width, row = self.room, y + self.scroll_offset.y
         return self.strip(draw.log_line(self.entries[row], width) if row < len(self.entries) else BLANK, width)

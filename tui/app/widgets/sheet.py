@@ -27,7 +27,7 @@ class Sheet(Inked, can_focus=True):
 
     def reflow(self) -> None:
         """Ask for the lines again."""
-        width = self.size.width
+        width = self.room
         self.lines = self._compose_lines(width) if width else ()
         self.virtual_size = Size(width, len(self.lines))
         self.refresh()
@@ -39,4 +39,4 @@ class Sheet(Inked, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Paint one visible line."""
         row = y + self.scroll_offset.y
-        return self.strip(self.lines[row] if row < len(self.lines) else (), self.size.width)
+        return self.strip(self.lines[row] if row < len(self.lines) else (), self.room)

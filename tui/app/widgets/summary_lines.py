@@ -18,7 +18,8 @@ def summary(
     """What was stored, what was refused and whether a retry may help, what is left, what to do next."""
     blocks = [
         _head(seen, error, width),
-        _numbers(seen, results),
+        _images(seen),
+        _vehicles(results),
         _refusals(seen),
         _left(counts),
         _failed(results, width),
@@ -51,21 +52,25 @@ def _nothing(seen: Snapshot) -> str:
     return "It ended before any vehicle did."
 
 
-def _numbers(seen: Snapshot, results: Sequence[VehicleResult]) -> list[Line]:
+def _images(seen: Snapshot) -> list[Line]:
     tally = seen.tally
-    good = sum(result.status == "success" for result in results)
     return _rows(
         "images",
         (
             ("stored", tally.stored, Ink.GOOD, f"{words.bytes_words(tally.bytes)}   {_pace(seen)}"),
             ("duplicate", tally.duplicate, Ink.PLAIN, "the vehicle had these bytes already"),
             ("deferred", tally.deferred, Ink.WARN, "a later run tries them again"),
-            ("refused", tally.refused, Ink.BAD, "for good, unless they are retried by hand"),
+            ("refused", tally.refused, Ink.BAD, "for good: see failures"),
         ),
-    ) + _rows(
+    )
+
+
+def _vehicles(results: Sequence[VehicleResult]) -> list[Line]:
+    good = sum(result.status == "success" for result in results)
+    return _rows(
         "vehicles",
         (
-            ("worked", good, Ink.GOOD, "have images from this run or are complete"),
+            ("served", good, Ink.GOOD, "got images, or have them all"),
             ("failed", len(results) - good, Ink.BAD, "got no image"),
         ),
     )
@@ -89,13 +94,13 @@ def _rows(title: str, told: Sequence[tuple[str, int, Ink, str]]) -> list[Line]:
                     Piece(note, Ink.DIM),
                 )
             )
-    return [*lines, BLANK] if lines else []
+    return lines
 
 
 def _refusals(seen: Snapshot) -> list[Line]:
     found = sorted(seen.tally.refusals.items(), key=lambda item: (-item[1], item[0]))
     told = [(Reason(value).words, count, Ink.PLAIN, Reason(value).advice) for value, count in found]
-    return _rows("reasons", told)[:-1]
+    return _rows("reasons", told)
 
 
 def _left(counts: Counts | None) -> list[Line]:
@@ -104,11 +109,11 @@ def _left(counts: Counts | None) -> list[Line]:
     told = (
         ("ready", counts.ready, Ink.ACCENT, "a run takes these next"),
         ("partial", counts.partial, Ink.WARN, "some images are still to come"),
-        ("parked", counts.parked, Ink.BAD, "every URL was refused for good; unpark them under failures"),
+        ("parked", counts.parked, Ink.BAD, "every URL was refused for good"),
     )
     if not any(count for _, count, _, _ in told):
         return [(Piece(left("left", 12), Ink.DIM), Piece("nothing: every vehicle is served", Ink.GOOD))]
-    return _rows("left", told)[:-1]
+    return _rows("left", told)
 
 
 def _failed(results: Sequence[VehicleResult], width: int) -> list[Line]:
