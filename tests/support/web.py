@@ -23,7 +23,7 @@ def jpeg(number: int, side: int = 32) -> bytes:
 
 @dataclass
 class Web:
-    """What is served, and what was asked. The digits of a path name its image, unless `answers` has something else."""
+    """What is served, and what was asked. The number that ends a path names its image, unless `answers` has something else."""
 
     port: int = 0
     answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
@@ -46,8 +46,8 @@ class Web:
     def answer(self, path: str) -> tuple[int, bytes]:
         if path in self.answers:
             return self.answers[path]
-        digits = "".join(character for character in path if character.isdigit())
-        return 200, jpeg(int(digits or 0))
+        last = path.rpartition("/")[2]
+        return 200, jpeg(int(last) if last.isdecimal() else 0)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -116,7 +116,9 @@ class VehicleLane:
             if mark is None:
                 todo.append((index, candidate))
         vehicle = self.lease.vehicle
-        self._bench.progress.correct_images(min(vehicle.url_count, self._cap), len(todo))
+        finals = sum(outcome.final for outcome in self.lease.outcomes)
+        expected = max(min(vehicle.url_count, self._cap) - finals, 0)
+        self._bench.progress.correct_images(expected, len(todo))
         self._view.host = self._candidates[0].host if self._candidates else next(iter(vehicle.hosts), "")
         return todo
 

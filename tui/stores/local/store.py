@@ -28,7 +28,7 @@ from tui.model import (
     Workload,
 )
 from tui.stores import StoreError
-from tui.stores.local import claims, intake, journal, marks, objects, pages
+from tui.stores.local import claims, intake, journal, marks, objects, pages, workers
 from tui.stores.local.database import Desk, open_database, reading
 from tui.stores.local.faults import explained
 
@@ -49,6 +49,7 @@ class LocalStore:
         self._clock = clock
         self._reader = Desk(reader, folder)
         self._writer = Desk(writer, folder) if writer else None
+        self._roll = workers.Roll(folder / "workers")
 
     @classmethod
     async def open(cls, folder: Path, *, clock: Callable[[], float] = time.time) -> LocalStore:
@@ -75,6 +76,7 @@ class LocalStore:
         await self._reader.close()
         if self._writer:
             await self._writer.close()
+        self._roll.close()
 
     async def _read(
         self, query: Callable[Concatenate[sqlite3.Connection, P], R], *args: P.args, **kwargs: P.kwargs
@@ -141,6 +143,7 @@ class LocalStore:
 
     async def claim(self, scope: Scope, limit: int, *, worker: str, run_id: str, ttl: float) -> tuple[Lease, ...]:
         """Lease up to `limit` vehicles for `ttl` seconds, organizations taking turns."""
+        await self._write(workers.take_part, self._roll, worker)
         return await self._write(claims.claim, scope, limit, worker=worker, run_id=run_id, ttl=ttl, now=self._clock())
 
     async def renew(self, leases: Sequence[Lease], ttl: float) -> frozenset[str]:

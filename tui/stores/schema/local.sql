@@ -203,6 +203,7 @@ CREATE INDEX image_backfill_jobs_free ON image_backfill_jobs (is_public, rank) W
 CREATE INDEX image_backfill_jobs_free_of ON image_backfill_jobs (organization, is_public, rank)
   WHERE open AND wakes_at IS NULL;
 CREATE INDEX image_backfill_jobs_wakes ON image_backfill_jobs (wakes_at) WHERE wakes_at IS NOT NULL;
+CREATE INDEX image_backfill_jobs_held ON image_backfill_jobs (worker) WHERE worker IS NOT NULL;
 CREATE INDEX image_backfill_jobs_title ON image_backfill_jobs (title);
 CREATE INDEX image_backfill_jobs_urls ON image_backfill_jobs (url_count);
 CREATE INDEX image_backfill_jobs_state ON image_backfill_jobs (state_order);
@@ -311,9 +312,9 @@ WHEN EXISTS (SELECT 1 FROM vehicles WHERE id = NEW.id) OR EXISTS (SELECT 1 FROM 
 END;
 
 CREATE TRIGGER vehicles_inserted AFTER INSERT ON vehicles BEGIN
-  DELETE FROM image_backfill_jobs WHERE vehicle = NEW.seq OR vehicle IN (
+  DELETE FROM image_backfill_jobs WHERE vehicle IN (
     SELECT r.vehicle FROM image_backfill_replaced r
-    WHERE NOT EXISTS (SELECT 1 FROM vehicles v WHERE v.seq = r.vehicle));
+    WHERE r.vehicle = NEW.seq OR NOT EXISTS (SELECT 1 FROM vehicles v WHERE v.seq = r.vehicle));
   DELETE FROM image_backfill_replaced;
   INSERT INTO image_backfill_organizations (organization_id)
     SELECT f.organization_id FROM image_backfill_facts f WHERE f.vehicle = NEW.seq AND NOT EXISTS (

@@ -1,0 +1,80 @@
+"""Which workers of a folder are alive: each holds a lock on a file of its own, and the system drops it when it dies.
+
+A lease has a deadline in any case; this only spares the next run the wait for the deadline of a killed one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+from urllib.parse import quote
+
+from tui.stores.local.database import writing
+
+
+class Roll:
+    """The lock files of a folder's workers, and the locks that this process holds. Used from the writer's thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._held: dict[str, int] = {}
+
+    def enrol(self, worker: str) -> None:
+        """Hold the lock of a worker of this process until `close`."""
+        if worker not in self._held:
+            self._folder.mkdir(exist_ok=True)
+            descriptor = os.open(self._file(worker), os.O_CREAT | os.O_RDWR, 0o644)
+            self._held[worker] = descriptor
+            _try_lock(descriptor)
+
+    def is_dead(self, worker: str) -> bool:
+        """Whether a worker enrolled and no longer holds its lock; False for one that is not known here."""
+        if worker in self._held:
+            return False
+        try:
+            descriptor = os.open(self._file(worker), os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            return _try_lock(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def strike(self, worker: str) -> None:
+        """Forget a dead worker."""
+        self._file(worker).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let go of every lock, and of the files behind them."""
+        for worker, descriptor in self._held.items():
+            self.strike(worker)
+            os.close(descriptor)
+        self._held.clear()
+
+    def _file(self, worker: str) -> Path:
+        return self._folder / f"{quote(worker, safe='')}.lock"
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def take_part(db: sqlite3.Connection, roll: Roll, worker: str) -> None:
+    """Enrol a worker, and end the leases of those that died, so that their vehicles can be claimed at once."""
+    roll.enrol(worker)
+    holders = db.execute("SELECT DISTINCT worker FROM image_backfill_jobs WHERE worker IS NOT NULL").fetchall()
+    for (worker,) in holders:
+        if roll.is_dead(worker):
+            with writing(db):
+                db.execute(
+                    "UPDATE image_backfill_jobs SET lease_token = NULL, lease_until = NULL, worker = NULL,"
+                    " run_id = NULL WHERE worker = ?",
+                    (worker,),
+                )
+            roll.strike(worker)
