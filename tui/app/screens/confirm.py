@@ -17,7 +17,6 @@ class ConfirmScreen(Dialog[bool]):
 
     AREA = "confirm"
     ACTIONS = (
-        Action("choose", "enter", "Choose", show=1),
         Action("switch", "left,right,up,down", "Other answer", show=2),
         Action("leave", "escape,n", "Cancel", show=3),
     )
@@ -46,10 +45,6 @@ class ConfirmScreen(Dialog[bool]):
     @on(Button.Pressed)
     def _answer(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "yes")
-
-    def action_choose(self) -> None:
-        """Take the answer that has the focus."""
-        self.dismiss(self.focused is not None and self.focused.id == "yes")
 
     def action_switch(self) -> None:
         """Go to the other answer."""

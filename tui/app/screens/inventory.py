@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
@@ -13,7 +12,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from tui.app import words
+from tui.app import questions, words
 from tui.app.actions import Action
 from tui.app.background import start
 from tui.app.columns import ALL, ORGANIZATION_COLUMNS, ORGANIZATION_ORDERS, VEHICLE_COLUMNS, VEHICLE_ORDERS
@@ -31,14 +30,10 @@ from tui.app.widgets.pane import Pane
 from tui.model import (
     Counts,
     Organization,
-    OrganizationSort,
-    Page,
     Problem,
     RunRecord,
     Scope,
     Vehicle,
-    VehicleQuery,
-    VehicleSort,
 )
 from tui.trickle.journal import unfinished
 
@@ -53,16 +48,12 @@ def _open(screen: Any) -> bool:
     return screen.backfill.session is not None
 
 
-def _startable(screen: Any) -> bool:
-    return _open(screen) and not screen.backfill.running
-
-
 ACTIONS = (
     Action("mark", "space", "Mark", show=1, group="Marks", enabled=_open),
     Action("mark_all", "asterisk", "All", show=6, group="Marks", enabled=_open),
     Action("filter", "slash", "Filter", show=4, group="List", enabled=_open),
     Action("preview", "v", "Preview", show=5, group="Run", enabled=_open),
-    Action("run", "r", "Run", show=1, group="Run", enabled=_startable),
+    Action("run", "r", "Run", show=1, group="Run", help="While one goes on: shows it", enabled=_open),
     Action("failures", "f", "Failures", show=7, group="Look", enabled=_open),
     Action("history", "h", "History", show=8, group="Look", enabled=_open),
     Action("resume", "R", "Resume the interrupted run", group="Run", enabled=lambda screen: screen.resumable),
@@ -161,7 +152,7 @@ class InventoryScreen(BaseScreen):
 
     def _reload(self, *, stay: bool) -> None:
         if self.backfill.session is not None:
-            self._organizations.pager.show(self._fetch_organizations(self.backfill.session), stay=stay)
+            self._show_organizations(self.backfill.session, stay=stay)
             self._show_vehicles(stay=stay)
 
     def _look_back(self) -> None:
@@ -184,39 +175,15 @@ class InventoryScreen(BaseScreen):
 
     # Asking the store
 
-    def _fetch_organizations(self, session: Session) -> Callable[[int, int], Any]:
-        text, (sort, descending) = self._organizations.filter, self._organizations.order
-
-        async def fetch(offset: int, limit: int) -> Page[Organization]:
-            """The store's page, moved down by one for the row of all organizations unless there is a filter."""
-            extra = 0 if text else 1
-            page = await session.store.organizations(
-                filter=text,
-                sort=OrganizationSort(sort),
-                descending=descending,
-                offset=max(0, offset - extra),
-                limit=limit - (extra if offset == 0 else 0),
-            )
-            rows = page.rows if offset or not extra else (self._all(), *page.rows)
-            return Page(rows, offset, page.total + extra)
-
-        return fetch
-
-    def _all(self) -> Organization:
-        return Organization(ALL, "All organizations", counts=self.backfill.counts or Counts())
+    def _show_organizations(self, session: Session, *, stay: bool) -> None:
+        pane = self._organizations
+        rows = questions.organizations(session.store, pane.filter, pane.order, lambda: self.backfill.counts)
+        pane.pager.show(rows, stay=stay)
 
     def _show_vehicles(self, *, stay: bool) -> None:
-        session = self.backfill.session
-        if session is None or self._of is None:
-            return
-        text, (sort, descending) = self._vehicles.filter, self._vehicles.order
-        organization_id = self._of.id or None
-
-        async def fetch(offset: int, limit: int) -> Page[Vehicle]:
-            query = VehicleQuery(organization_id, text, VehicleSort(sort), descending, offset, limit)
-            return await session.store.vehicles(query)
-
-        self._vehicles.pager.show(fetch, stay=stay)
+        session, pane = self.backfill.session, self._vehicles
+        if session is not None and self._of is not None:
+            pane.pager.show(questions.vehicles(session.store, self._of.id, pane.filter, pane.order), stay=stay)
 
     def _measure(self) -> None:
         """Ask what a run would find, once the cursor rests."""
@@ -243,7 +210,7 @@ class InventoryScreen(BaseScreen):
         if event.pane is self._vehicles:
             self._show_vehicles(stay=False)
         else:
-            self._organizations.pager.show(self._fetch_organizations(session))
+            self._show_organizations(session, stay=False)
 
     @on(PagedList.Moved, "#organizations-list")
     def _another_organization(self) -> None:
@@ -398,8 +365,11 @@ class InventoryScreen(BaseScreen):
         self.app.push_screen(PreviewScreen(self.scope))
 
     def action_run(self) -> None:
-        """Run what is marked."""
-        self.backfill.start_run(self.scope)
+        """Run what is marked, or show the run that goes on."""
+        if self.backfill.running:
+            self.backfill.action_watch_run()
+        else:
+            self.backfill.start_run(self.scope)
 
     def action_resume(self) -> None:
         """Run again what an interrupted run was about."""
@@ -425,4 +395,4 @@ def _notice(record: RunRecord | None) -> str:
     if record is None:
         return ""
     done = f"{record.vehicles_done:,} of {words.plural(record.vehicles_total, 'vehicle')}"
-    return f"Run {record.run_id} was interrupted after {done}: R resumes it"
+    return f"R resumes run {record.run_id[-4:]}, interrupted after {done}"
