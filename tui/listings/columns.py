@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -48,6 +49,7 @@ _READERS = {
 _USEFUL = ("vin", "link", "year", "make", "model", "title")
 
 
+@functools.lru_cache(1024)
 def column(name: str) -> str:
     """A header name as this program compares them: `Image Link` and `g:image_link` are `image_link`."""
     return "_".join(name.strip().removeprefix("g:").replace("-", " ").casefold().split())

@@ -40,9 +40,7 @@ class LineFile:
             raise unreadable(path, error) from error
         compressed = self._raw.read(2) == b"\x1f\x8b"
         self._raw.seek(0)
-        self._content: BinaryIO = (
-            io.BufferedReader(gzip.GzipFile(fileobj=self._raw)) if compressed else self._raw
-        )
+        self._content: BinaryIO = io.BufferedReader(gzip.GzipFile(fileobj=self._raw)) if compressed else self._raw
 
     @property
     def fraction(self) -> float:

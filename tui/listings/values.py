@@ -25,6 +25,8 @@ _FALSE = frozenset({"false", "f", "no", "n", "0", "off", "private"})
 
 def text(value: object) -> str | None:
     """A cell as one line of text; None when there is nothing in it."""
+    if isinstance(value, str) and value.isalnum():
+        return value
     if value is None or isinstance(value, (dict, list, bool)):
         return None
     return " ".join(str(value).replace("\0", " ").split()) or None
@@ -32,7 +34,9 @@ def text(value: object) -> str | None:
 
 def vin(value: object) -> str | None:
     """A VIN in upper case, 11 to 17 letters and digits; None for anything else, placeholders such as 000… included."""
-    candidate = re.sub(r"[\s-]+", "", str(value)).upper()
+    candidate = str(value).upper()
+    if not candidate.isalnum():
+        candidate = re.sub(r"[\s-]+", "", candidate)
     if not _VIN.fullmatch(candidate) or not any(letter.isdigit() for letter in candidate):
         return None
     return candidate if len(set(candidate)) > 3 else None
@@ -68,6 +72,8 @@ def number(value: object) -> float | None:
         return None
     if isinstance(value, (int, float)):
         return _finite(value)
+    if str(value).isdigit():
+        return _finite(str(value))
     match = _NUMBER.search(str(value))
     return _finite(_plain(match.group().rstrip(".,' "))) if match else None
 

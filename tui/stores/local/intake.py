@@ -86,7 +86,7 @@ class _Batch:
             if linked and organization is not None:
                 self._links.add((vehicle_id, organization))
                 entry.organizations.add(organization)
-            entry.gained |= _gains(entry.after, after)
+            entry.gained = entry.gained or _gains(entry.after, after)
             entry.changes += after != entry.after or linked
             entry.listings += 1
             entry.after = after
@@ -164,7 +164,18 @@ class _Batch:
 
 def _merged(old: Mapping[str, object], listing: Listing, organization: str | None) -> dict[str, object]:
     """The columns of a vehicle after a listing; what the listing does not tell stays."""
-    told: dict[str, object] = {
+    told = _told(listing, organization)
+    if not old:
+        return {**told, "is_public": 1 if told["is_public"] is None else told["is_public"]}
+    merged = {name: old[name] if value is None else value for name, value in told.items()}
+    # Where a vehicle came from does not change when a second dealer lists it too.
+    merged["origin_organization_id"] = old["origin_organization_id"] or organization
+    merged["origin_metadata"] = _merged_metadata(old["origin_metadata"], listing)
+    return {**old, **merged}
+
+
+def _told(listing: Listing, organization: str | None) -> dict[str, object]:
+    return {
         "year": listing.year,
         "make": listing.make,
         "model": listing.model,
@@ -173,39 +184,39 @@ def _merged(old: Mapping[str, object], listing: Listing, organization: str | Non
         "mileage": listing.mileage,
         "asking_price": listing.price,
         "is_public": None if listing.is_public is None else int(listing.is_public),
+        "origin_metadata": json.dumps(_metadata({}, listing), allow_nan=False),
+        "origin_organization_id": organization,
         "discovery_url": listing.link,
         "listing_url": listing.link,
         "listing_title": listing.title,
-        "origin_metadata": _metadata(old.get("origin_metadata"), listing),
     }
-    merged = {name: old.get(name) if told.get(name) is None else told[name] for name in _COLUMNS}
-    # Where a vehicle came from does not change when a second dealer lists it too.
-    merged["origin_organization_id"] = old.get("origin_organization_id") or organization
-    if merged["is_public"] is None:
-        merged["is_public"] = 1
-    return {**old, **merged}
 
 
-def _metadata(old: object, listing: Listing) -> str | None:
+def _merged_metadata(old: object, listing: Listing) -> object:
     content = json.loads(old) if isinstance(old, str) else {}
     if not isinstance(content, dict):
-        return None
-    before = json.dumps(content)
+        return old
+    after = _metadata(content, listing)
+    return old if after == content else json.dumps(after, allow_nan=False)
+
+
+def _metadata(old: Mapping[str, object], listing: Listing) -> dict[str, object]:
+    """`origin_metadata` with what the listing tells on top; a mark goes when there are URLs it does not speak of."""
+    content = dict(old)
     if listing.image_urls and content.get("image_urls") != list(listing.image_urls):
-        if set(listing.image_urls).difference(map(str, rows.gallery_of(before))):
+        if set(listing.image_urls).difference(map(str, rows.gallery_in(old))):
             for mark in _MARKS:
                 content.pop(mark, None)
         content["image_urls"] = list(listing.image_urls)
     if listing.extra:
         feed = content.get("feed")
         content["feed"] = {**feed, **listing.extra} if isinstance(feed, dict) else dict(listing.extra)
-    after = json.dumps(content, allow_nan=False)
-    return None if after == before and isinstance(old, str) else after
+    return content
 
 
 def _gains(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
-    old, new = before.get("origin_metadata"), after.get("origin_metadata")
-    if old == new:
+    old, new = before.get("origin_metadata"), after["origin_metadata"]
+    if old is None or old == new:
         return False
-    known = set(map(str, rows.gallery_of(old if isinstance(old, str) else None)))
-    return any(str(url) not in known for url in rows.gallery_of(new if isinstance(new, str) else None))
+    known = set(map(str, rows.gallery_of(str(old))))
+    return any(str(url) not in known for url in rows.gallery_of(str(new)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import fields
 
@@ -30,6 +31,9 @@ _ORGANIZATION_ORDERS = {
     OrganizationSort.PARKED: "c.parked",
     OrganizationSort.IMAGES: "c.images_to_come",
 }
+
+# A filter that finds no more than this is answered by one look at the table.
+_FEW = 5_000
 
 _VEHICLE_ORDERS = {VehicleSort.TITLE: "title", VehicleSort.URLS: "url_count", VehicleSort.STATE: "state_order"}
 
@@ -87,48 +91,58 @@ def vehicles(db: sqlite3.Connection, query: VehicleQuery, now: float) -> Page[Ve
     key = None if query.organization_id is None else organization_key(db, query.organization_id)
     if query.organization_id is not None and key is None:
         return Page((), query.offset, 0)
-    where, values = _matching(query, key)
-    total = _total(db, query, key, where, values)
-    keys = _page(db, query, where, values, total)
+    keys, total = _filtered(db, query, key) if query.filter else _ordered(db, query, key)
     return Page(tuple(rows.vehicles_from(db, rows.details(db, keys), now)), query.offset, total)
 
 
-def _matching(query: VehicleQuery, key: int | None) -> tuple[str, list[object]]:
-    terms, values = ["1"], list[object]()
-    if key is not None:
-        # With a filter every title is looked at anyway, fastest in the order of the table.
-        terms.append("+organization = ?" if query.filter else "organization = ?")
-        values.append(key)
-    if query.filter:
-        terms.append("instr(search, lower(?)) > 0")
-        values.append(query.filter)
-    return " AND ".join(terms), values
-
-
-def _total(db: sqlite3.Connection, query: VehicleQuery, key: int | None, where: str, values: list[object]) -> int:
-    if query.filter:
-        sql = f"SELECT COUNT(*) FROM image_backfill_jobs NOT INDEXED WHERE {where}"
-        return int(db.execute(sql, values).fetchone()[0])
-    scope = "organization = ?" if key is not None else "1"
-    sql = f"SELECT COALESCE(SUM(vehicles), 0) FROM image_backfill_counts WHERE {scope}"
-    return int(db.execute(sql, values).fetchone()[0])
-
-
-def _page(db: sqlite3.Connection, query: VehicleQuery, where: str, values: list[object], total: int) -> list[int]:
-    offset, limit, descending = query.offset, min(query.limit, total - query.offset), query.descending
+def _ordered(db: sqlite3.Connection, query: VehicleQuery, key: int | None) -> tuple[list[int], int]:
+    where, values = ("organization = ?", (key,)) if key is not None else ("1", ())
+    sql = f"SELECT COALESCE(SUM(vehicles), 0) FROM image_backfill_counts WHERE {where}"
+    total = int(db.execute(sql, values).fetchone()[0])
+    offset, limit = query.offset, min(query.limit, total - query.offset)
     if limit <= 0:
-        return []
+        return [], total
     # The far half is reached from the other end: half as many index entries to step over.
     turned = offset > total - offset - limit
     if turned:
-        offset, descending = total - offset - limit, not descending
+        offset = total - offset - limit
+    keys = _keys(db, query, where, values, query.descending is not turned, limit, offset)
+    return keys[::-1] if turned else keys, total
+
+
+def _filtered(db: sqlite3.Connection, query: VehicleQuery, key: int | None) -> tuple[list[int], int]:
+    scope = "organization = :key AND" if key is not None else ""
+    # Every title is looked at, which goes fastest in the order of the table.
+    everything = f"FROM image_backfill_jobs NOT INDEXED WHERE {scope} instr(search, lower(:text)) > 0"
+    values = {"key": key, "text": query.filter, "few": _FEW + 1}
+    found = [row["vehicle"] for row in db.execute(f"SELECT vehicle {everything} LIMIT :few", values)]
+    if len(found) <= _FEW:
+        where = "vehicle IN (SELECT value FROM json_each(?))"
+        return _keys(db, query, where, (json.dumps(found),), query.descending, query.limit, query.offset), len(found)
+    total = int(db.execute(f"SELECT COUNT(*) {everything}", values).fetchone()[0])
+    # Matches are dense: the first of them come soon in the order of an index, the last ones would take all of it.
+    near = query.offset < _FEW
+    where, terms = ("organization = ? AND", (key,)) if key is not None else ("", ())
+    where = f"{where if near else where.replace('org', '+org')} instr(search, lower(?)) > 0"
+    return _keys(db, query, where, (*terms, query.filter), query.descending, query.limit, query.offset, near), total
+
+
+def _keys(
+    db: sqlite3.Connection,
+    query: VehicleQuery,
+    where: str,
+    values: tuple[object, ...],
+    descending: bool,
+    limit: int,
+    offset: int,
+    by_index: bool = True,
+) -> list[int]:
     direction = "DESC" if descending else "ASC"
     sql = f"""
-        SELECT vehicle FROM image_backfill_jobs {"NOT INDEXED" if query.filter else ""} WHERE {where}
+        SELECT vehicle FROM image_backfill_jobs {"" if by_index else "NOT INDEXED"} WHERE {where}
         ORDER BY {_VEHICLE_ORDERS[query.sort]} {direction}, vehicle {direction} LIMIT ? OFFSET ?
     """
-    keys = [int(row["vehicle"]) for row in db.execute(sql, (*values, limit, offset))]
-    return keys[::-1] if turned else keys
+    return [int(row["vehicle"]) for row in db.execute(sql, (*values, limit, offset))]
 
 
 def vehicle(db: sqlite3.Connection, vehicle_id: str, now: float) -> Vehicle | None:

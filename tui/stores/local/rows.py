@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -73,15 +73,14 @@ def _note(row: sqlite3.Row, reason: str | None, waits: bool) -> str:
 def gallery_of(metadata: str | None) -> tuple[object, ...]:
     """The URL list in an `origin_metadata` text, as the database's own `url_count` counts it."""
     content = json.loads(metadata) if metadata else None
-    if not isinstance(content, dict):
-        return ()
-    gallery = content.get("image_urls")
+    return gallery_in(content) if isinstance(content, dict) else ()
+
+
+def gallery_in(metadata: Mapping[str, object]) -> tuple[object, ...]:
+    """The URL list in a decoded `origin_metadata`: `image_urls`, or `images` where that is missing."""
+    gallery = metadata.get("image_urls")
     if gallery is None:
-        gallery = content.get("images")
-    return _elements(gallery)
-
-
-def _elements(gallery: object) -> tuple[object, ...]:
+        gallery = metadata.get("images")
     if isinstance(gallery, str):
         try:
             # A list that was encoded twice, or one bare URL.

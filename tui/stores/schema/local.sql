@@ -204,6 +204,7 @@ CREATE INDEX image_backfill_jobs_free_of ON image_backfill_jobs (organization, i
   WHERE open AND wakes_at IS NULL;
 CREATE INDEX image_backfill_jobs_wakes ON image_backfill_jobs (wakes_at) WHERE wakes_at IS NOT NULL;
 CREATE INDEX image_backfill_jobs_held ON image_backfill_jobs (worker) WHERE worker IS NOT NULL;
+CREATE INDEX image_backfill_jobs_worker ON image_backfill_jobs (worker) WHERE worker IS NOT NULL;
 CREATE INDEX image_backfill_jobs_title ON image_backfill_jobs (title);
 CREATE INDEX image_backfill_jobs_urls ON image_backfill_jobs (url_count);
 CREATE INDEX image_backfill_jobs_state ON image_backfill_jobs (state_order);
