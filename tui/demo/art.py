@@ -6,6 +6,7 @@ A photo costs some two milliseconds: shapes and places are drawn once and kept, 
 from __future__ import annotations
 
 import io
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
@@ -163,7 +164,7 @@ def _caption(car: Car) -> Image.Image:
     pen = ImageDraw.Draw(bar)
     pen.rectangle((0, 0, WIDTH, 2), fill=car.paint)
     pen.text((_MARGIN, 20), _fitting(car.title), font=_font(20), fill=_BRIGHT, anchor="lm")
-    pen.text((_MARGIN, 40), car.dealer.name, font=_font(13), fill=_SOFT, anchor="lm")
+    pen.text((_MARGIN, 40), _legible(car.dealer.name), font=_font(13), fill=_SOFT, anchor="lm")
     return bar
 
 
@@ -179,14 +180,19 @@ def _note(number: int, of: int) -> Image.Image:
 
 @cache
 def _fitting(title: str) -> str:
-    """The title as far as it fits, without what cannot be printed."""
-    text = "".join(sign for sign in title if sign.isprintable())
-    room = WIDTH - 2 * _MARGIN
+    """The title as far as it fits."""
+    text, room = _legible(title), WIDTH - 2 * _MARGIN
     if _font(20).getlength(text) <= room:
         return text
-    while _font(20).getlength(f"{text}…") > room:
+    while _font(20).getlength(f"{text}...") > room:
         text = text[:-1]
-    return f"{text}…"
+    return f"{text}..."
+
+
+def _legible(text: str) -> str:
+    """The text without accents and what cannot be printed: Pillow's own font has little more than ASCII."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return "".join(sign for sign in plain if sign.isprintable())
 
 
 @cache

@@ -49,7 +49,7 @@ async def locked(folder: Path) -> AsyncIterator[None]:
 def _read(marker: Path) -> dict[str, object] | None:
     try:
         content = json.loads(marker.read_text("utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
         raise Problem(f"The demo's {marker} cannot be read ({error}): name another folder.") from error

@@ -37,12 +37,12 @@ class Encoding(StrEnum):
 
 
 _MIXES: dict[str, tuple[int, int, int, int]] = {
-    "bilder.koenig.example": (58, 0, 30, 12),
-    "cdn.lotpix.example": (95, 0, 4, 1),
-    "img.redbarn.example": (82, 18, 0, 0),
-    "img.empireexotics.example": (92, 4, 0, 4),
+    "bilder.koenig.example": (64, 0, 28, 8),
+    "cdn.lotpix.example": (97, 0, 3, 0),
+    "img.redbarn.example": (86, 14, 0, 0),
+    "img.empireexotics.example": (95, 3, 0, 2),
 }
-_COMMON_MIX = (96, 2, 2, 0)
+_COMMON_MIX = (97, 1, 2, 0)
 
 
 @dataclass(frozen=True, slots=True)

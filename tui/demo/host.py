@@ -18,7 +18,7 @@ from http import HTTPStatus
 
 from tui.demo.answers import Answers, Reply
 from tui.demo.temperaments import DRIPS
-from tui.demo.world import SEED, build_world
+from tui.demo.world import SEED, World, build_world
 
 _HEAD_LIMIT = 16 * 1024
 _BLOCK = bytes(64 * 1024)
@@ -157,19 +157,31 @@ def _head(reply: Reply, keep_alive: bool) -> bytes:
     return f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}\r\n{lines}\r\n".encode("latin-1")
 
 
-async def start_host(seed: int) -> asyncio.Server:
-    """Serve the world of a seed on a free port of 127.0.0.1."""
-    answers = Answers(build_world(seed), asyncio.get_running_loop().time)
+class Host:
+    """The running server; its connections end with it."""
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await converse(answers, reader, writer)
+    def __init__(self, world: World) -> None:
+        self._answers = Answers(world, asyncio.get_running_loop().time)
+        self._talks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
 
-    return await asyncio.start_server(connected, "127.0.0.1", 0, limit=_HEAD_LIMIT, backlog=512)
+    async def start(self) -> int:
+        """Serve on a free port of 127.0.0.1, and say which."""
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=_HEAD_LIMIT, backlog=512)
+        return int(self._server.sockets[0].getsockname()[1])
 
+    async def close(self) -> None:
+        """End every connection."""
+        if self._server:
+            self._server.close()
+        for talk in self._talks:
+            talk.cancel()
+        await asyncio.gather(*self._talks, return_exceptions=True)
 
-def port_of(server: asyncio.Server) -> int:
-    """The port a server listens on."""
-    return int(server.sockets[0].getsockname()[1])
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talk = asyncio.create_task(converse(self._answers, reader, writer))
+        self._talks.add(talk)
+        talk.add_done_callback(self._talks.discard)
 
 
 def _when_stdin_closes(loop: asyncio.AbstractEventLoop, done: asyncio.Event) -> None:
@@ -182,13 +194,13 @@ def _when_stdin_closes(loop: asyncio.AbstractEventLoop, done: asyncio.Event) -> 
 
 
 async def _main(seed: int) -> None:
-    server, done = await start_host(seed), asyncio.Event()
-    sys.stdout.write(json.dumps({"port": port_of(server)}) + "\n")
+    host, done = Host(build_world(seed)), asyncio.Event()
+    sys.stdout.write(json.dumps({"port": await host.start()}) + "\n")
     sys.stdout.flush()
     loop = asyncio.get_running_loop()
     threading.Thread(target=_when_stdin_closes, args=(loop, done), daemon=True).start()
     await done.wait()
-    server.close()
+    await host.close()
 
 
 def main() -> None:

@@ -16,6 +16,8 @@ SCALE = 3
 Point = tuple[float, float]
 Ink = tuple[int, int, int] | tuple[int, int, int, int]
 
+_LIGHT: tuple[Ink, ...] = ((255, 255, 255, 96), (255, 255, 255, 0), (0, 0, 0, 120))
+
 
 @dataclass(frozen=True, slots=True)
 class Layers:
@@ -61,10 +63,10 @@ class Pen:
 
     def shade(self, top: float, bottom: float) -> None:
         """Light from above on the painted surfaces: bright at `top`, dark at `bottom`."""
-        light = _ramp(
-            self._size, self._y(top), self._y(bottom), ((255, 255, 255, 96), (255, 255, 255, 0), (0, 0, 0, 120))
-        )
-        self._details.paste(light, mask=self._mask)
+        box = self._mask.getbbox() or (0, 0, 1, 1)
+        size = (box[2] - box[0], box[3] - box[1])
+        light = _ramp(size, self._y(top) - box[1], self._y(bottom) - box[1], _LIGHT)
+        self._details.paste(light, box[:2], self._mask.crop(box))
 
     def fill(self, points: Sequence[Point], ink: Ink) -> None:
         """A flat polygon."""
@@ -109,10 +111,12 @@ class Pen:
 
     def layers(self) -> Layers:
         """What was drawn, at the size it is shown."""
-        mask = self._mask.reduce(SCALE)
-        details = self._details.convert("RGBa").reduce(SCALE).convert("RGBA")
-        box = ImageChops.lighter(mask, details.getchannel("A")).getbbox() or (0, 0, 1, 1)
-        return Layers((box[0], box[1]), mask.crop(box), details.crop(box))
+        drawn = ImageChops.lighter(self._mask, self._details.getchannel("A")).getbbox() or (0, 0, 1, 1)
+        box = (drawn[0] // SCALE, drawn[1] // SCALE, -(-drawn[2] // SCALE), -(-drawn[3] // SCALE))
+        large = (box[0] * SCALE, box[1] * SCALE, box[2] * SCALE, box[3] * SCALE)
+        # Weighted by their opacity while they are reduced, or transparent black would darken every edge.
+        details = self._details.crop(large).convert("RGBa").reduce(SCALE).convert("RGBA")
+        return Layers(box[:2], self._mask.crop(large).reduce(SCALE), details)
 
     @property
     def _size(self) -> tuple[int, int]:

@@ -42,6 +42,11 @@ class HostProcess:
         """The process id."""
         return self._process.pid
 
+    @property
+    def returncode(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._process.returncode
+
     async def port(self) -> int:
         """The port it listens on; raises Problem when it does not start."""
         line = b""

@@ -21,7 +21,7 @@ _LEASE = 2.0
 
 async def seed_store(store: LocalStore, world: World) -> None:
     """Write the world; after an interruption the same call completes it."""
-    await store.intake([_listing(vehicle) for vehicle in world.vehicles])
+    await store.intake([listing_of(vehicle) for vehicle in world.vehicles])
     await plant(store, _plants(world))
     partial = {id_of(identity(vehicle)): vehicle for vehicle in world.of(Standing.PARTIAL)}
     while todo := await _unstored(store, partial):
@@ -37,7 +37,8 @@ def identity(vehicle: DemoVehicle) -> str:
     return f"vin:{vehicle.car.vin}"
 
 
-def _listing(vehicle: DemoVehicle) -> Listing:
+def listing_of(vehicle: DemoVehicle) -> Listing:
+    """The vehicle as a feed tells it; what a feed cannot tell is planted."""
     car = vehicle.car
     hostile = car.title == HOSTILE_TITLE  # a feed that knows only a title
     return Listing(

@@ -83,7 +83,7 @@ class DemoVehicle:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What a first run has to report: images by result, refused ones by reason, vehicles that end as they end.
+    """What a first run has to report: its vehicles, images by result, refused ones by reason.
 
     `already` images were stored before it and are not in `stored`.
     """
@@ -98,13 +98,14 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What has to become of the world in a complete run under `cap`.
+    """What has to become of the world in a complete run of `vehicles` vehicles under `cap`.
 
     `images` has the source URL of every candidate of the run's vehicles, `states` the final state of every
     vehicle by VIN, those included that no run touches.
     """
 
     cap: int
+    vehicles: int
     images: Mapping[str, Fate]
     states: Mapping[str, State]
     already: frozenset[str]
@@ -115,7 +116,7 @@ class Expected:
         ended = [fate for url, fate in self.images.items() if url not in self.already]
         results = Counter(fate.result for fate in ended)
         return Totals(
-            vehicles=sum(state in (State.BACKFILLED, State.PARKED) for state in self.states.values()),
+            vehicles=self.vehicles,
             stored=results[Result.STORED],
             duplicate=results[Result.DUPLICATE],
             refused=results[Result.REFUSED],
@@ -138,7 +139,7 @@ class World:
         run = [v for v in self.vehicles if v.claimable and (v.is_public or include_private)]
         images = {photo.url: FATES[photo.act] for v in run for photo in v.photos[:cap]}
         states = self.initial | {v.car.vin: _ending(v, cap) for v in run}
-        return Expected(cap, images, states, frozenset(p.url for p in self.seeded))
+        return Expected(cap, len(run), images, states, frozenset(p.url for p in self.seeded))
 
     @cached_property
     def initial(self) -> dict[str, State]:
