@@ -63,7 +63,8 @@ def _sha256(path: Path) -> str:
 
 
 def _objects(folder: Path) -> set[Path]:
-    return {path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")}
+    drafts = folder / "vehicle-images" / ".incoming"  # half-written ones of the killed, cleared when they are old
+    return {path for path in folder.rglob("*") if path.is_file() and not path.is_relative_to(drafts)}
 
 
 async def work_left(store: Store) -> int:
