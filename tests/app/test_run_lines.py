@@ -65,8 +65,8 @@ def test_scopes_in_words() -> None:
 
 
 def test_zero_counters_are_not_told() -> None:
-    assert text_of(draw.counters(Tally(stored=3, refused=1, bytes=2_000))) == "stored 3   refused 1   2.0 KB"
-    assert text_of(draw.counters(Tally())) == "stored 0"
+    assert text_of(draw.counters(Tally(stored=3, refused=1, bytes=2_000))) == "■ stored 3   × refused 1   2.0 KB"
+    assert text_of(draw.counters(Tally())) == "■ stored 0"
 
 
 def test_lanes_keep_their_place_when_one_ends() -> None:
@@ -105,7 +105,7 @@ def test_organizations_that_go_on_come_first_and_the_rest_is_counted() -> None:
 
 
 def test_a_host_that_has_to_wait_says_why_and_how_long() -> None:
-    first, second, third = draw.hosts(
+    first, third, second = draw.hosts(
         (
             HostPace("fast.example", math.inf, 4, 0),
             HostPace("img.example", 8.0, 4, 3),
@@ -118,6 +118,13 @@ def test_a_host_that_has_to_wait_says_why_and_how_long() -> None:
     assert "8/s" in text_of(second)
     assert text_of(second).endswith("3 of 4 slots")
     assert "no limit" in text_of(third)
+
+
+def test_hosts_keep_their_place_and_the_telling_ones_are_chosen() -> None:
+    paces = [HostPace(f"h{n}.example", 1.0, 4, n % 3, wait=5.0 if n == 8 else 0.0) for n in range(9)]
+    lines = [text_of(line) for line in draw.hosts(paces, 60, 4)]
+    assert [line.split()[0] for line in lines[:3]] == ["h2.example", "h5.example", "h8.example"]
+    assert lines[3] == "+ 6 more"
 
 
 def test_text_from_outside_is_data() -> None:

@@ -22,6 +22,9 @@ LEASE = 60.0
 
 HEARTBEAT = 5.0
 
+NAMED = 1_000
+"""Organizations whose names are known before their first vehicle begins."""
+
 
 def worker_name() -> str:
     """Who this process is in leases and journals: `host:pid`."""
@@ -158,6 +161,8 @@ class Trickle:
     async def _begin(self) -> None:
         await self._store.save_run(self._record())
         await self._expect()
+        named = await self._store.organizations(limit=NAMED)
+        self._progress.name_organizations({organization.id: organization.name for organization in named.rows})
         self._progress.log(f"run {self.run_id} begins")
 
     async def _expect(self) -> None:

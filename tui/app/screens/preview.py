@@ -60,7 +60,7 @@ class PreviewScreen(BaseScreen):
         self.planning = False
         self.error = ""
         self._kept = 0
-        self._last_run: object = None
+        self._planned_at: object = None
 
     def compose_body(self) -> ComposeResult:
         """Totals above the list of URLs."""
@@ -78,13 +78,16 @@ class PreviewScreen(BaseScreen):
         self.replan()
 
     def on_screen_resume(self) -> None:
-        """Plan again after a run that began here."""
-        if self._last_run is not None and self.backfill.trickle is not self._last_run:
+        """Plan again when a run has begun or ended in the meantime."""
+        if self._planned_at not in (None, self._moment()):
             self.replan()
+
+    def _moment(self) -> tuple[object, bool]:
+        return self.backfill.trickle, self.backfill.running
 
     def replan(self) -> None:
         """Start over with the present options."""
-        self._last_run = self.backfill.trickle
+        self._planned_at = self._moment()
         self.totals, self._kept, self.planning, self.error = Totals(), 0, True, ""
         self._plan()
 

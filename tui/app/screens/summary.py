@@ -24,7 +24,7 @@ class SummaryScreen(BaseScreen):
         Action("history", "h", "History", show=3),
         Action("back", "escape,enter", "Back", show=1),
     )
-    DEFAULT_CSS = "SummaryScreen #summary { height: 1fr; padding: 1 2 0 2; }"
+    DEFAULT_CSS = "SummaryScreen #summary { height: 1fr; padding: 1 1 0 1; }"
 
     def __init__(self, snapshot: Snapshot, results: Sequence[VehicleResult]) -> None:
         super().__init__()

@@ -15,7 +15,7 @@ _FATES = {
     "failed": ("✕", Ink.BAD),
     "running": ("▶", Ink.ACCENT),
 }
-WIDE = 104
+WIDE = 117
 
 
 def fate_piece(record: RunRecord, now: float) -> Piece:
@@ -34,24 +34,37 @@ def lasted(record: RunRecord, now: float) -> float:
 
 def column_titles(width: int) -> Line:
     """The line over the list."""
-    text = " " + left("started", 18) + left("run", 6) + left("", 14) + right("took", 12)
-    text += right("vehicles", 10) + right("stored", 9) + right("refused", 9)
+    text = " " + left("started", 17) + left("run", 6) + " " * 14
+    text += _numbers("took", "vehicles", "stored", "refused", "deferred")
     if width >= WIDE:
-        text += right("deferred", 10) + "   " + "options"
+        text += _options("batch", "cap", "limit", "pace")
     return (Piece(text, Ink.DIM),)
+
+
+def _numbers(took: str, vehicles: str, stored: str, refused: str, deferred: str) -> str:
+    return right(took, 11) + right(vehicles, 10) + right(stored, 8) + right(refused, 9) + right(deferred, 10)
+
+
+def _options(batch: str, cap: str, limit: str, pace: str) -> str:
+    return right(batch, 7) + right(cap, 5) + right(limit, 8) + "  " + left(pace, 9)
 
 
 def paint(record: RunRecord, width: int, now: float) -> Line:
     """One run."""
-    state = fate_piece(record, now)
-    start = Piece(" " + left(words.day_time(record.started_at), 18) + left(short_id(record.run_id), 6))
-    numbers = right(words.duration(lasted(record, now)), 12) + right(words.thousands(record.vehicles_done), 10)
-    numbers += right(words.thousands(record.tally.stored), 9)
-    refused = Piece(right(_count(record.tally.refused), 9))
-    line = (start, Piece(left(state.text, 14), state.ink), Piece(numbers), refused)
+    state, tally, options = fate_piece(record, now), record.tally, record.options
+    start = Piece(" " + left(words.day_time(record.started_at), 17) + left(short_id(record.run_id), 6))
+    numbers = _numbers(
+        words.duration(lasted(record, now)),
+        words.thousands(record.vehicles_done),
+        words.thousands(tally.stored),
+        _count(tally.refused),
+        _count(tally.deferred),
+    )
+    line = (start, Piece(left(state.text, 14), state.ink), Piece(numbers))
     if width < WIDE:
         return line
-    return *line, Piece(right(_count(record.tally.deferred), 10)), Piece("   " + options_words(record), Ink.DIM)
+    tuned = _options(f"{options.batch_size:,}", f"{options.max_images:,}", f"{options.limit:,}", options.pace)
+    return *line, Piece(tuned, Ink.DIM)
 
 
 def _count(number: int) -> str:

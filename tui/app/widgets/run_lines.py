@@ -98,15 +98,16 @@ def speed(seen: Snapshot, width: int) -> Line:
 
 
 def counters(tally: Tally) -> Line:
-    """What became of the images so far; a zero is not told, except that nothing is stored yet."""
-    told = [Piece(f"stored {tally.stored:,}", Ink.GOOD if tally.stored else Ink.DIM)]
-    for name, count, ink in (
-        ("duplicate", tally.duplicate, Ink.DIM),
-        ("refused", tally.refused, Ink.BAD),
-        ("deferred", tally.deferred, Ink.WARN),
+    """What became of the images so far; zeros but the first are not told. Explains the glyphs."""
+    told = [Piece(f"{GLYPHS[Mark.STORED].text} stored {tally.stored:,}", Ink.GOOD if tally.stored else Ink.DIM)]
+    for mark, count in (
+        (Mark.DUPLICATE, tally.duplicate),
+        (Mark.REFUSED, tally.refused),
+        (Mark.DEFERRED, tally.deferred),
     ):
         if count:
-            told.append(Piece(f"{name} {count:,}", ink))
+            glyph, ink = GLYPHS[mark]
+            told.append(Piece(f"{glyph} {mark.value} {count:,}", ink))
     if tally.bytes:
         told.append(Piece(words.bytes_words(tally.bytes), Ink.DIM))
     return parts(told)
@@ -126,7 +127,7 @@ def _organization(group: OrganizationProgress, width: int, digits: int) -> Line:
     name = max(14, min(28, width * 2 // 5))
     end = f"  {group.done:>{digits},} / {group.total:>{digits},} "
     tick = Piece("✓" if group.done >= group.total else " ", Ink.GOOD)
-    label = Piece(left(words.clean(group.name) or "no organization", name) + "  ", Ink.PLAIN)
+    label = Piece(left(words.clean(group.name or group.id[:8]) or "no organization", name) + "  ", Ink.PLAIN)
     return (label, *bar(group.done, group.total, max(4, width - name - 3 - len(end))), Piece(end), tick)
 
 
@@ -182,9 +183,12 @@ def merged(pieces: Sequence[Piece]) -> Line:
 
 
 def hosts(paces: Sequence[HostPace], width: int, rows: int) -> list[Line]:
-    """How each host is treated, those that have to wait and the busiest first."""
-    ordered = sorted(paces, key=lambda pace: (-(pace.wait > 0), -pace.in_flight, pace.host))
-    return _limited([_host(pace, width) for pace in ordered], rows)
+    """How each host is treated, by name; where there is room for some only, those that wait and the busiest."""
+    kept = len(paces) if len(paces) <= rows else max(0, rows - 1)
+    telling = sorted(paces, key=lambda pace: (-(pace.wait > 0), -pace.in_flight, pace.host))[:kept]
+    lines: list[Line] = [_host(pace, width) for pace in sorted(telling, key=lambda pace: pace.host)]
+    hidden = len(paces) - kept
+    return [*lines, (Piece(f"+ {hidden:,} more", Ink.DIM),)][:rows] if hidden else lines
 
 
 def _host(pace: HostPace, width: int) -> Line:
