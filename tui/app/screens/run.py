@@ -87,9 +87,10 @@ class RunScreen(BaseScreen):
         self.backfill.options = event.options
 
     def on_options_bar_refused(self, event: OptionsBar.Refused) -> None:
-        """Say what is wrong with what was entered."""
-        if event.sentence:
-            self.notify(event.sentence, severity="warning", markup=False)
+        """Say what is wrong with what was entered, until it is not any more."""
+        page = self.query_one(RunPage)
+        page.problem = event.sentence
+        page.redraw()
 
     def on_options_bar_done(self) -> None:
         """Back to the log."""

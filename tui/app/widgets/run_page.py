@@ -18,11 +18,10 @@ MOST_BARS = 10
 GAP = 4
 
 
-def page(seen: Snapshot, width: int, rows: int) -> list[Line]:
+def page(seen: Snapshot, width: int, rows: int, problem: str = "") -> list[Line]:
     """A run in `width` cells and at most `rows` lines: columns where there is room, lanes before all else."""
     head = [draw.title(seen, width), draw.overall(seen, width)]
-    hint = draw.phase_help(seen.phase)
-    gap: Line = (Piece(hint, Ink.DIM),) if hint else BLANK
+    gap: Line = (Piece(problem, Ink.BAD),) if problem else (Piece(draw.phase_help(seen.phase), Ink.DIM),)
     body = _wide(seen, width, rows - 3) if width >= WIDE else _narrow(seen, width, rows - 3)
     return [clip(line, width) for line in (*head, gap, *body)][:rows]
 
@@ -51,8 +50,9 @@ def _block(lines: list[Line]) -> list[Line]:
 
 def _lane_rows(seen: Snapshot, room: int) -> int:
     """Rows kept for lanes: as many as there may be at once, so that nothing below them jumps."""
-    most = min(seen.options.batch_size, max(seen.vehicles_total, len(seen.lanes), 1))
-    return max(0, min(room, most))
+    most = min(seen.options.batch_size, max(seen.vehicles_total, 1))
+    used = max((lane.slot + 1 for lane in seen.lanes), default=0)
+    return max(0, min(room, max(most, used)))
 
 
 def _lanes(seen: Snapshot, width: int, rows: int) -> list[Line]:
@@ -64,18 +64,19 @@ def _lanes(seen: Snapshot, width: int, rows: int) -> list[Line]:
 
 
 class RunPage(Canvas):
-    """Shows a snapshot within `rows` lines; both are set by the screen, which then calls `redraw`."""
+    """Shows a snapshot within `rows` lines, and what is wrong with an option; the screen sets them and redraws."""
 
     DEFAULT_CSS = "RunPage { padding: 0 1; }"
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.seen: Snapshot | None = None
+        self.problem = ""
         self.rows = 24
 
     def draw(self, width: int) -> Sequence[Line]:
         """The page, empty before there is a run."""
-        return page(self.seen, width, self.rows) if self.seen is not None and width else ()
+        return page(self.seen, width, self.rows, self.problem) if self.seen is not None and width else ()
 
 
 class RunLog(Inked, can_focus=True):

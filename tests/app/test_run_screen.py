@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.support.pilot import driven, shown, until
+from tests.support.web import Web
+from tui.app.app import BackfillApp
+from tui.app.screens.failures import FailuresScreen
+from tui.app.screens.inventory import InventoryScreen
+from tui.app.screens.run import RunScreen
+from tui.app.screens.summary import SummaryScreen
+from tui.app.widgets.options import OptionsBar
+from tui.app.widgets.run_page import RunLog, RunPage
+from tui.model import Phase, Scope
+
+SIZES = [(80, 24), (120, 36), (60, 18)]
+
+
+async def run_held(pilot: Pilot[None], app: BackfillApp, web: Web) -> None:
+    """Start a run over everything whose requests are all held by the host."""
+    await until(pilot, lambda: app.session is not None)
+    web.hold.clear()
+    app.start_run(Scope())
+    await until(pilot, lambda: web.holding >= 4 and "running" in shown(app))
+
+
+def phase(app: BackfillApp) -> Phase | None:
+    return app.snapshot.phase if app.snapshot else None
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_shows_the_bar_counters_lanes_and_the_log(app: BackfillApp, web: Web, size: tuple[int, int]) -> None:
+    async with driven(app, size) as pilot:
+        await run_held(pilot, app, web)
+        await until(pilot, lambda: "0 / 12 vehicles" in shown(app))
+        text = shown(app)
+        assert "0 / 36 images" in text
+        assert "all organizations · 12" in text
+        assert "stored 0" in text
+        assert "□□□" in text
+        assert "begins" in text
+        assert app.run_error == ""
+
+
+async def test_a_wide_window_adds_organizations_and_hosts(app: BackfillApp, web: Web) -> None:
+    async with driven(app, (120, 36)) as pilot:
+        await run_held(pilot, app, web)
+        await until(pilot, lambda: "Hill Country" in shown(app) and "Gulf Motorcars" in shown(app))
+        assert "img.test.example" in shown(app)
+        assert "no limit" in shown(app)
+
+
+async def test_a_run_that_ends_turns_into_its_summary(app: BackfillApp) -> None:
+    async with driven(app) as pilot:
+        await until(pilot, lambda: app.session is not None)
+        app.start_run(Scope())
+        await until(pilot, lambda: isinstance(app.screen, SummaryScreen))
+        assert "✓ finished" in shown(app)
+        assert app.snapshot is not None
+        assert app.snapshot.tally.stored == 36
+
+
+async def test_pause_says_how_many_are_in_flight_until_none_is(app: BackfillApp, web: Web) -> None:
+    async with driven(app) as pilot:
+        await run_held(pilot, app, web)
+        await pilot.press("p")
+        await until(pilot, lambda: "in flight" in shown(app) and "◫ pausing" in shown(app))
+        web.hold.set()
+        await until(pilot, lambda: phase(app) is Phase.PAUSED and "p resumes" in shown(app))
+        await pilot.press("p")
+        await until(pilot, lambda: phase(app) is not Phase.PAUSED)
+
+
+async def test_stop_drains_and_says_what_a_second_press_does(app: BackfillApp, web: Web) -> None:
+    async with driven(app) as pilot:
+        await run_held(pilot, app, web)
+        await pilot.press("s")
+        await until(pilot, lambda: "s again cuts them" in shown(app) and "◼ stopping" in shown(app))
+        web.hold.set()
+        await until(pilot, lambda: isinstance(app.screen, SummaryScreen))
+        assert phase(app) is Phase.STOPPED
+        assert app.snapshot is not None
+        assert 0 < app.snapshot.tally.stored < 36
+
+
+async def test_a_second_stop_cuts_what_is_held(app: BackfillApp, web: Web) -> None:
+    async with driven(app) as pilot:
+        await run_held(pilot, app, web)
+        await pilot.press("s", "s")
+        await until(pilot, lambda: phase(app) is Phase.STOPPED)
+        assert app.snapshot is not None
+        assert app.snapshot.tally.stored == 0
+
+
+async def test_leaving_the_screen_leaves_the_run_alone_and_coming_back_catches_up(app: BackfillApp, web: Web) -> None:
+    async with driven(app) as pilot:
+        await run_held(pilot, app, web)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, InventoryScreen))
+        assert app.running
+        await pilot.press("w")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen) and "0 / 12 vehicles" in shown(app))
+
+
+async def test_a_run_that_ended_behind_another_screen_shows_its_summary_on_return(app: BackfillApp, web: Web) -> None:
+    async with driven(app) as pilot:
+        await run_held(pilot, app, web)
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.screen, FailuresScreen))
+        web.hold.set()
+        await until(pilot, lambda: not app.running)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, SummaryScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, InventoryScreen))
+
+
+async def test_faster_and_slower_change_the_pace_of_the_run(app: BackfillApp, web: Web) -> None:
+    async with driven(app) as pilot:
+        await run_held(pilot, app, web)
+        assert app.trickle is not None
+        await pilot.press("minus", "minus")
+        assert app.trickle.options.pace == "normal"
+        await pilot.press("plus")
+        assert app.trickle.options.pace == "fast"
+        await pilot.press("plus", "plus")
+        assert app.trickle.options.pace == "unlimited"
+        assert "pace unlimited" in shown(app)
+
+
+async def test_options_are_edited_in_place_and_a_bad_one_is_refused(app: BackfillApp, web: Web) -> None:
+    async with driven(app, (120, 36)) as pilot:
+        await run_held(pilot, app, web)
+        await pilot.press("e")
+        await until(pilot, lambda: app.focused is not None and app.focused.id == "batch_size")
+        await pilot.press("backspace", "backspace", "4", "enter")
+        assert app.trickle is not None
+        await until(pilot, lambda: app.trickle is not None and app.trickle.options.batch_size == 4)
+        assert app.screen.query_one(OptionsBar).options.batch_size == 4
+        assert app.focused is app.screen.query_one(RunLog)
+        await pilot.press("e", "backspace", "0", "enter")
+        await until(pilot, lambda: "must be between" in shown(app))
+        assert app.trickle.options.batch_size == 4
+
+
+async def test_a_growing_window_gets_more_and_a_shrinking_one_keeps_the_lanes(app: BackfillApp, web: Web) -> None:
+    async with driven(app, (80, 24)) as pilot:
+        await run_held(pilot, app, web)
+        await pilot.resize_terminal(140, 40)
+        await until(pilot, lambda: "img.test.example" in shown(app))
+        await pilot.resize_terminal(60, 18)
+        await until(pilot, lambda: "img.test.example" not in shown(app) and "□□□" in shown(app))
+
+
+async def test_a_snapshot_repaints_only_what_changed(app: BackfillApp, web: Web) -> None:
+    async with driven(app) as pilot:
+        await run_held(pilot, app, web)
+        page = app.screen.query_one(RunPage)
+        before = list(page.lines)
+        app._look()
+        await pilot.pause()
+        assert sum(old != new for old, new in zip(before, page.lines, strict=True)) <= 3
+
+
+async def test_refusals_are_told_in_the_log(app: BackfillApp, web: Web) -> None:
+    web.answers[f"v0/{0}"] = (404, b"")
+    async with driven(app) as pilot:
+        await until(pilot, lambda: app.session is not None)
+        app.start_run(Scope())
+        await until(pilot, lambda: isinstance(app.screen, SummaryScreen))
+        assert app.snapshot is not None
+        assert any("not found (no use to retry)" in line.text for line in app.snapshot.log)
+        assert "not found" in shown(app)
+        assert "no use to retry" in shown(app)
