@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
@@ -75,17 +75,19 @@ class Guard:
     """Decides where a connection to a host may go.
 
     `exempt` maps a host name to the (ip, port) where it really is, whatever port its URL has, like curl's --resolve:
-    for the demo world and tests. Every other host is resolved, and all its addresses have to be public.
+    for the demo world and tests. Every other host is resolved, all its addresses have to be public, and its port one
+    of `ports`.
     """
 
-    def __init__(self, exempt: Mapping[str, tuple[str, int]] | None = None) -> None:
+    def __init__(self, exempt: Mapping[str, tuple[str, int]] | None = None, *, ports: Collection[int] = PORTS) -> None:
         self._exempt = dict(exempt or {})
+        self._ports = ports
 
     async def addresses(self, host: str, port: int) -> list[tuple[str, int]]:
         """The (ip, port) pairs to try for a host. Raises Refusal: BLOCKED_ADDRESS or DNS."""
         if host in self._exempt:
             return [self._exempt[host]]
-        if port not in PORTS:
+        if port not in self._ports:
             raise Refusal(Reason.BLOCKED_ADDRESS, f"port {port}")
         found = await _resolve(host, port)
         for ip in found:

@@ -217,14 +217,15 @@ class Pace:
 
     async def _change(self, place: _Host, seconds: float) -> None:
         """Wait until something changes for the host, at most `seconds`; only who stands at its door does."""
-        place.changed.clear()
+        # A new event each time: the timer of an earlier wait must not end this one.
+        changed = place.changed = asyncio.Event()
         if seconds == math.inf:
-            await place.changed.wait()
+            await changed.wait()
             return
         timer = asyncio.ensure_future(self._sleep(seconds))
-        timer.add_done_callback(lambda _: place.changed.set())
+        timer.add_done_callback(lambda _: changed.set())
         try:
-            await place.changed.wait()
+            await changed.wait()
         finally:
             timer.cancel()
 

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Mapping
 
 # A marker is 0xFF and a byte; in a scan 0xFF00 is a data byte and 0xFFD0 to 0xFFD7 are restarts (ITU-T T.81, B.1.1).
-_JPEG_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+_JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _JPEG_END = 0xD9
 _JPEG_BARE = frozenset({0x01, 0xD8})  # markers without a length
 
