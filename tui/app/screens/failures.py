@@ -18,6 +18,8 @@ from tui.app.widgets.ink import BLANK, Ink, Line, Piece, spread
 from tui.app.widgets.sheet import Sheet
 from tui.model import Problem, RefusalGroup
 
+ROOMY = 76
+
 
 def _may_help(screen: FailuresScreen) -> bool:
     group = screen.current
@@ -111,7 +113,7 @@ class FailuresScreen(BaseScreen):
         self.refresh_bindings()
 
     def _head(self, width: int) -> Sequence[Line]:
-        start = (Piece("Failures", Ink.STRONG), Piece("   by host and reason", Ink.DIM))
+        start = (Piece("Failures", Ink.STRONG), Piece("   by host and reason" if width >= ROOMY else "", Ink.DIM))
         total = (Piece(self.error, Ink.BAD),) if self.error else draw.total_line(self.groups, self.asked)
         return (spread(start, total, width),)
 

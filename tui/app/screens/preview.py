@@ -13,7 +13,7 @@ from tui.app import words
 from tui.app.actions import Action
 from tui.app.screens.base import BaseScreen
 from tui.app.widgets.canvas import LineList
-from tui.app.widgets.ink import BLANK, Ink, Line, Piece, spread
+from tui.app.widgets.ink import BLANK, Ink, Line, Piece, line_width, spread
 from tui.app.widgets.preview_lines import Row, Totals, paint, rows, totals_line
 from tui.app.widgets.run_lines import scope_words
 from tui.app.widgets.sheet import Sheet
@@ -147,7 +147,9 @@ class PreviewScreen(BaseScreen):
         start = (Piece("Preview", Ink.STRONG), Piece(f"   {self._about()}", Ink.DIM))
         if self.error:
             return spread(start, (), width), (Piece(self.error, Ink.BAD),), BLANK
-        end = (Piece("planning …" if self.planning else "nothing is written", Ink.DIM),)
+        end: Line = (Piece("planning …" if self.planning else "nothing is written", Ink.DIM),)
+        if not self.planning and line_width(start) + line_width(end) + 2 > width:
+            end = ()
         return spread(start, end, width), spread(totals_line(self.totals, cap), self._shown(), width), BLANK
 
     def _about(self) -> str:

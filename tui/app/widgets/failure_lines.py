@@ -19,6 +19,9 @@ class Order(StrEnum):
     VEHICLES = "vehicles"
 
 
+ALL_COLUMNS = 76
+VEHICLES = 12
+
 _KEYS: dict[Order, Callable[[RefusalGroup], tuple[object, ...]]] = {
     Order.IMAGES: lambda group: (-group.images, group.host, group.reason),
     Order.HOST: lambda group: (group.host, -group.images, group.reason),
@@ -33,8 +36,10 @@ def ordered(groups: Iterable[RefusalGroup], order: Order) -> list[RefusalGroup]:
 
 
 def _columns(host: str, reason: str, images: str, vehicles: str, width: int) -> str:
-    room = max(16, min(44, width - 60))
-    return f" {left(host, room)}  {left(reason, 20)}{right(images, 9)}{right(vehicles, 12)}  "
+    """All columns but the last; a narrow list goes without the vehicles."""
+    rest = 44 + (VEHICLES if width >= ALL_COLUMNS else 0)
+    text = f" {left(host, max(12, min(44, width - rest)))}  {left(reason, 19)}{right(images, 9)}"
+    return text + (right(vehicles, VEHICLES) if width >= ALL_COLUMNS else "") + "   "
 
 
 def column_titles(order: Order, width: int) -> Line:

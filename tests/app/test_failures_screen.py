@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.support.pilot import driven, shown, until
+from tests.support.web import Web
+from tui.app.app import BackfillApp
+from tui.app.screens.confirm import ConfirmScreen
+from tui.app.screens.failures import FailuresScreen
+from tui.app.widgets.failure_lines import Order, ordered
+from tui.model import Listing, Reason, RefusalGroup, Scope
+
+SIZES = [(80, 24), (120, 36), (60, 18)]
+
+
+async def after_a_run(pilot: Pilot[None], app: BackfillApp, web: Web) -> FailuresScreen:
+    """The failures of a run that parked a vehicle (all gone) and deferred an image of another (no such host)."""
+    await until(pilot, lambda: app.session is not None)
+    assert app.session is not None
+    gone, name = web.url("gone/900"), "http://nowhere.invalid/1.jpg"
+    web.answers["gone/900"] = (410, b"")
+    await app.session.store.intake(
+        [
+            Listing(identity="link:gone", title="Gone", image_urls=(gone,)),
+            Listing(identity="link:lost", title="Lost", image_urls=(name, web.url("lost/901"))),
+        ]
+    )
+    app.start_run(Scope())
+    await until(pilot, lambda: not app.running)
+    screen = FailuresScreen()
+    await app.push_screen(screen)
+    await until(pilot, lambda: len(screen.groups) == 2)
+    return screen
+
+
+def group(host: str, reason: Reason, images: int, vehicles: int = 1) -> RefusalGroup:
+    return RefusalGroup(host, reason, images, vehicles, f"http://{host}/1.jpg")
+
+
+def test_orders() -> None:
+    a = group("a.example", Reason.GONE, 5, 5)
+    b = group("b.example", Reason.TIMEOUT, 9, 2)
+    c = group("c.example", Reason.DNS, 1, 9)
+    groups = [a, b, c]
+    assert ordered(groups, Order.IMAGES) == [b, a, c]
+    assert ordered(groups, Order.HOST) == [a, b, c]
+    assert ordered(groups, Order.REASON) == [c, b, a]
+    assert ordered(groups, Order.VEHICLES) == [c, a, b]
+
+
+async def test_says_so_when_nothing_failed(app: BackfillApp) -> None:
+    async with driven(app) as pilot:
+        await until(pilot, lambda: app.session is not None)
+        await app.push_screen(FailuresScreen())
+        await until(pilot, lambda: "no refusal is on record" in shown(app))
+        await pilot.press("r", "R", "u", "b", "y", "o")
+        assert isinstance(app.screen, FailuresScreen)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_groups_by_host_and_reason_with_advice(app: BackfillApp, web: Web, size: tuple[int, int]) -> None:
+    async with driven(app, size) as pilot:
+        await after_a_run(pilot, app, web)
+        text = shown(app)
+        for words in ("img.test.example", "gone", "is no use", "nowhere.invalid", "dns", "may help"):
+            assert words in text
+
+
+async def test_the_row_under_the_cursor_is_explained_and_decides_what_can_be_done(app: BackfillApp, web: Web) -> None:
+    async with driven(app) as pilot:
+        screen = await after_a_run(pilot, app, web)
+        await pilot.press("home")
+        await until(pilot, lambda: screen.current is not None and screen.current.reason is Reason.GONE)
+        assert "e.g. http://img.test.example/gone/900" in shown(app)
+        assert screen.check_action("retry", ()) is None
+        assert screen.check_action("unpark", ()) is True
+        await pilot.press("down")
+        await until(pilot, lambda: "tried again from" in shown(app))
+        assert screen.check_action("retry", ()) is True
+        assert screen.check_action("unpark", ()) is None
+
+
+async def test_a_retry_forgets_the_group(app: BackfillApp, web: Web) -> None:
+    async with driven(app) as pilot:
+        screen = await after_a_run(pilot, app, web)
+        await pilot.press("end", "r")
+        await until(pilot, lambda: [each.reason for each in screen.groups] == [Reason.GONE])
+
+
+async def test_retry_all_spares_what_is_no_use(app: BackfillApp, web: Web) -> None:
+    async with driven(app) as pilot:
+        screen = await after_a_run(pilot, app, web)
+        await pilot.press("R")
+        await until(pilot, lambda: [each.reason for each in screen.groups] == [Reason.GONE])
+
+
+async def test_unpark_asks_first(app: BackfillApp, web: Web) -> None:
+    async with driven(app) as pilot:
+        screen = await after_a_run(pilot, app, web)
+        await until(pilot, lambda: app.counts is not None and app.counts.parked == 1)
+        await pilot.press("home", "u")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is screen)
+        assert len(screen.groups) == 2
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: app.counts is not None and app.counts.parked == 0)
+        await until(pilot, lambda: [each.reason for each in screen.groups] == [Reason.DNS])
+
+
+async def test_the_order_is_shown_at_its_column(app: BackfillApp, web: Web) -> None:
+    async with driven(app) as pilot:
+        screen = await after_a_run(pilot, app, web)
+        assert "images ↓" in shown(app)
+        await pilot.press("o")
+        await until(pilot, lambda: "host ↑" in shown(app))
+        assert screen.order is Order.HOST
