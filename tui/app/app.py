@@ -163,7 +163,7 @@ class BackfillApp(App[None]):
             self.opening = False
         before, self.session = self.session, session
         self.trickle = self.snapshot = self.counts = None
-        if session.settings.theme in self.available_themes and before is None:
+        if before is None and self.theme == DARK.name and session.settings.theme in self.available_themes:
             self.theme = session.settings.theme
         self.refresh_counts()
         if before is not None:
@@ -218,12 +218,19 @@ class BackfillApp(App[None]):
             await trickle.run()
         except Problem as problem:
             self.run_error = str(problem)
+        except Exception as error:
+            self.run_error = f"{type(error).__name__}: {error}"
+            raise
         finally:
-            if self._look_timer is not None:
-                self._look_timer.stop()
-            self.snapshot = trickle.snapshot()
-            self._run_over.set()
+            self._end_run(trickle)
         self._after_run(trickle)
+
+    def _end_run(self, trickle: Trickle) -> None:
+        if self._look_timer is not None:
+            self._look_timer.stop()
+        last = trickle.snapshot()
+        self.snapshot = last if last.phase.over else replace(last, phase=Phase.FAILED, error=self.run_error)
+        self._run_over.set()
 
     def _after_run(self, trickle: Trickle) -> None:
         self.refresh_counts()

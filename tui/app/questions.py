@@ -15,9 +15,10 @@ Order = tuple[str, bool]
 
 def organizations(store: Store, text: str, order: Order, counts: Callable[[], Counts | None]) -> Fetch[Organization]:
     """Organizations whose name holds `text`; without a filter they stand below a row for all of them."""
-    extra = 0 if text else 1
 
     async def fetch(offset: int, limit: int) -> Page[Organization]:
+        everything = Organization(ALL, "All organizations", counts=counts() or Counts())
+        extra = 0 if text else 1
         page = await store.organizations(
             filter=text,
             sort=OrganizationSort(order[0]),
@@ -25,14 +26,11 @@ def organizations(store: Store, text: str, order: Order, counts: Callable[[], Co
             offset=max(0, offset - extra),
             limit=limit - (extra if offset == 0 else 0),
         )
-        first = (_everything(counts()),) if extra and offset == 0 else ()
-        return Page((*first, *page.rows), offset, page.total + extra)
+        if text or not (page.total or everything.counts.vehicles):
+            return page
+        return Page((*((everything,) if offset == 0 else ()), *page.rows), offset, page.total + 1)
 
     return fetch
-
-
-def _everything(counts: Counts | None) -> Organization:
-    return Organization(ALL, "All organizations", counts=counts or Counts())
 
 
 def vehicles(store: Store, organization_id: str, text: str, order: Order) -> Fetch[Vehicle]:

@@ -90,6 +90,7 @@ class InventoryScreen(BaseScreen):
         self._bottom = BottomLine()
         self._of: Organization | None = None
         self._last: Pane[Any] = self._organizations
+        self._organizations.add_class("-active")
 
     def compose_body(self) -> ComposeResult:
         """Two panes, the options and one line about what a run would do."""
@@ -182,7 +183,9 @@ class InventoryScreen(BaseScreen):
 
     def _show_vehicles(self, *, stay: bool) -> None:
         session, pane = self.backfill.session, self._vehicles
-        if session is not None and self._of is not None:
+        if self._of is None:
+            pane.pager.clear()
+        elif session is not None:
             pane.pager.show(questions.vehicles(session.store, self._of.id, pane.filter, pane.order), stay=stay)
 
     def _measure(self) -> None:
@@ -214,18 +217,17 @@ class InventoryScreen(BaseScreen):
 
     @on(PagedList.Moved, "#organizations-list")
     def _another_organization(self) -> None:
-        row = self._organizations.pager.current
-        if self._of is None or row is None or row.id != self._of.id:
-            self._of = row
+        before, self._of = self._of, self._organizations.pager.current
+        if before is None or self._of is None or before.id != self._of.id:
             self._show_vehicles(stay=False)
-        self._of = row
         self._measure()
 
     @on(PagedList.Loaded, "#organizations-list")
     def _organizations_loaded(self) -> None:
-        self._of = self._organizations.pager.current or self._of
-        extra = 0 if self._organizations.filter else 1
-        count = Piece(f"  {max(0, self._organizations.pager.total - extra):,}", Ink.DIM)
+        pager = self._organizations.pager
+        self._of = pager.current
+        first = pager.row(0)
+        count = Piece(f"  {pager.total - (first is None or first.id == ALL):,}", Ink.DIM)
         self._organizations.heading.title = (Piece("Organizations", Ink.STRONG), count)
         self._title_vehicles()
 
@@ -251,7 +253,7 @@ class InventoryScreen(BaseScreen):
 
     @on(PagedList.Opened, "#organizations-list")
     def _enter_organization(self) -> None:
-        self._vehicles.pager.focus()
+        self._go(self._vehicles)
 
     @on(PagedList.Opened, "#vehicles-list")
     def _open_vehicle(self) -> None:
@@ -267,9 +269,19 @@ class InventoryScreen(BaseScreen):
         """Remember the list last used: actions are about it."""
         for pane in (self._organizations, self._vehicles):
             if event.widget is pane.pager:
-                self._last = pane
+                self._activate(pane)
                 self._measure()
-            pane.set_class(pane is self._last, "-active")
+
+    def _activate(self, pane: Pane[Any]) -> None:
+        """Let a list be the one that actions are about; in a low window it is the only one in sight."""
+        self._last = pane
+        for each in (self._organizations, self._vehicles):
+            each.set_class(each is pane, "-active")
+
+    def _go(self, pane: Pane[Any]) -> None:
+        """Give the focus to a list, which has to be in sight for that."""
+        pane.add_class("-active")
+        self.call_after_refresh(pane.pager.focus)
 
     # Options
 
@@ -342,11 +354,11 @@ class InventoryScreen(BaseScreen):
 
     def action_left(self) -> None:
         """Go to the organizations."""
-        self._organizations.pager.focus()
+        self._go(self._organizations)
 
     def action_right(self) -> None:
         """Go to the vehicles."""
-        self._vehicles.pager.focus()
+        self._go(self._vehicles)
 
     def action_escape(self) -> None:
         """Undo the last narrowing: the filter, then being among the vehicles."""

@@ -168,7 +168,15 @@ class PagedList(Inked, Generic[T], can_focus=True):
         """Show other rows from the top, or with `stay` the same rows as they are now; the old ones stay till then."""
         self._fetch = fetch
         self._generation += 1
+        if not stay:
+            self._announced = None
         start(self, "reload", self._reload, fetch, stay)
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._fetch = None
+        self._generation += 1
+        self._replace({}, stay=False)
 
     async def _reload(self, fetch: Fetch[T], stay: bool) -> None:
         generation = self._generation
