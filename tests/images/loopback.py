@@ -36,6 +36,7 @@ class Loopback:
         self.connections = 0
         self.open: set[asyncio.StreamWriter] = set()
         self.closed = asyncio.Condition()
+        self.asked = asyncio.Event()
         self.port = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -83,6 +84,7 @@ class Loopback:
         first, *lines = head.split("\r\n")[:-2]
         request = Request(first.split(" ")[1], dict(line.lower().split(": ", 1) for line in lines))
         self.requests.append(request)
+        self.asked.set()
         return await self._answer(self._choose(request.target), writer)
 
     def _choose(self, target: str) -> Answer:

@@ -118,8 +118,8 @@ class Fetcher:
         reason = _reason(response.status_code)
         if reason is not None:
             await _drain(response)
-            retry_after = _retry_after(response.headers.get("Retry-After", ""), self._now())
-            raise Refusal(reason, f"HTTP {response.status_code}", retry_after)
+            wait = retry_after(response.headers.get("Retry-After", ""), self._now())
+            raise Refusal(reason, f"HTTP {response.status_code}", wait)
         encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
         if encoding not in ("", "identity"):
             raise Refusal(Reason.UNSUPPORTED_FORMAT, tidy(f"sent as {encoding}, which was not asked for"))
@@ -175,7 +175,7 @@ async def _drain(response: httpx.Response) -> None:
             pass
 
 
-def _retry_after(text: str, now: float) -> float | None:
+def retry_after(text: str, now: float) -> float | None:
     """Seconds to wait by a Retry-After header, which has them or an HTTP date (RFC 9110, section 10.2.3)."""
     try:
         seconds = float(text) if text[:1].isdigit() else parsedate_to_datetime(text).timestamp() - now

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import httpx
+import pytest
+
+from tests.images.loopback import Loopback, reply
+from tui.images import Guard
+from tui.images.fetch import Fetcher, Limits, headers
+from tui.images.guard import POOLED_HOSTS, is_public, make_client
+from tui.model import Reason, Refusal
+
+
+def closed_port() -> int:
+    with socket.socket() as it:
+        it.bind(("127.0.0.1", 0))
+        port: int = it.getsockname()[1]
+        return port
+
+
+async def size_of(client: httpx.AsyncClient, url: str) -> int:
+    body = await Fetcher(client).fetch(url)
+    body.content.close()
+    return body.size
+
+
+async def refusal_of(guard: Guard, url: str) -> Refusal:
+    async with make_client(guard, headers("")) as client:
+        with pytest.raises(Refusal) as caught:
+            await Fetcher(client, Limits(deadline=10)).fetch(url)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "0.0.0.0",  # noqa: S104
+        "0.1.2.3",
+        "10.0.0.1",
+        "100.64.0.1",
+        "127.0.0.1",
+        "127.255.255.254",
+        "169.254.169.254",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.0.0.8",
+        "192.0.2.1",
+        "192.88.99.1",
+        "192.168.1.1",
+        "198.18.0.1",
+        "198.51.100.1",
+        "203.0.113.1",
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::127.0.0.1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::127.0.0.1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::8.8.8.8",
+        "100::1",
+        "2001::1",
+        "2001:2::1",
+        "2001:db8::1",
+        "2002:7f00:1::1",
+        "2002:a9fe:a9fe::1",
+        "3fff::1",
+        "5f00::1",
+        "fc00::1",
+        "fd12::1",
+        "fe80::1",
+        "fe80::1%eth0",
+        "fec0::1",
+        "ff02::1",
+    ],
+)
+def test_addresses_that_are_not_global_unicast_are_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "1.1.1.1",
+        "8.8.8.8",
+        "100.128.0.1",
+        "172.32.0.1",
+        "192.0.1.1",
+        "223.255.255.255",
+        "2606:4700::1111",
+        "2a00:1450::1",
+        "::ffff:8.8.8.8",
+        "64:ff9b::8.8.8.8",
+        "2002:808:808::1",
+    ],
+)
+def test_global_unicast_is_public(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "127.0.0.1",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0x7f.0.0.1",
+        "0177.0.0.1",
+        "0.0.0.0",  # noqa: S104
+        "[::1]",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "localhost",
+    ],
+)
+async def test_no_spelling_of_loopback_gets_a_connection(spelling: str) -> None:
+    async with Loopback({"*": reply(b"secret")}).running() as canary:
+        refusal = await refusal_of(Guard(ports={canary.port}), f"http://{spelling}:{canary.port}/")
+        assert refusal.reason in (Reason.BLOCKED_ADDRESS, Reason.BAD_URL)
+        assert canary.connections == 0
+
+
+@pytest.mark.parametrize("location", ["http://127.0.0.1:{port}/", "//localhost:{port}/", "http://[::1]:{port}/"])
+async def test_a_redirect_to_loopback_gets_no_connection(location: str) -> None:
+    async with Loopback({"*": reply(b"secret")}).running() as canary:
+        away = reply(status=302, Location=location.format(port=canary.port))
+        async with Loopback({"*": away}).running() as host:
+            guard = Guard({"host.test": ("127.0.0.1", host.port)}, ports={80, canary.port})
+            refusal = await refusal_of(guard, "http://host.test/")
+        assert refusal.reason is Reason.BLOCKED_ADDRESS
+        assert canary.connections == 0
+
+
+@pytest.mark.parametrize("port", [22, 25, 3306, 6379, 8000])
+async def test_ports_where_no_web_server_listens_are_blocked(port: int) -> None:
+    refusal = await refusal_of(Guard(), f"http://1.1.1.1:{port}/")
+    assert (refusal.reason, refusal.detail) == (Reason.BLOCKED_ADDRESS, f"port {port}")
+
+
+async def test_a_public_literal_may_be_dialled_as_it_is() -> None:
+    assert await Guard().addresses("1.1.1.1", 443) == [("1.1.1.1", 443)]
+
+
+async def test_a_name_that_cannot_be_resolved_is_a_dns_refusal() -> None:
+    with pytest.raises(Refusal) as caught:
+        await Guard().addresses("a" * 64 + ".com", 443)
+    assert caught.value.reason is Reason.DNS
+    assert caught.value.reason.retry_may_help
+
+
+async def test_an_exempt_host_is_where_it_is_said_to_be_and_keeps_its_name() -> None:
+    async with Loopback({"*": reply(b"body")}).running() as host:
+        async with make_client(host.guard("cdn.test"), headers("")) as client:
+            assert await size_of(client, "http://cdn.test:9999/a.jpg") == 4
+        assert host.requests[0].headers["host"] == "cdn.test:9999"
+
+
+async def test_the_next_address_is_tried_where_one_does_not_answer() -> None:
+    class TwoAddresses(Guard):
+        async def addresses(self, host: str, port: int) -> list[tuple[str, int]]:
+            return [("127.0.0.1", closed_port()), ("127.0.0.1", port)]
+
+    async with (
+        Loopback({"*": reply(b"body")}).running() as host,
+        make_client(TwoAddresses(), headers("")) as client,
+    ):
+        assert await size_of(client, f"http://host.test:{host.port}/") == 4
+
+
+async def test_nobody_listening_is_a_connection_refusal() -> None:
+    refusal = await refusal_of(Guard({"host.test": ("127.0.0.1", closed_port())}), "http://host.test/")
+    assert (refusal.reason, refusal.detail) == (Reason.CONNECTION, "Connection refused")
+
+
+async def test_a_host_that_speaks_no_tls_is_a_tls_refusal() -> None:
+    async def speak_plainly(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(reply(b"This is not TLS."))
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(speak_plainly, "127.0.0.1", 0) as server:
+        guard = Guard({"host.test": server.sockets[0].getsockname()})
+        refusal = await refusal_of(guard, "https://host.test/?token=secret")
+    assert refusal.reason is Reason.TLS
+    assert "secret" not in str(refusal)
+
+
+async def test_connections_are_used_again_and_those_of_many_hosts_are_bounded() -> None:
+    names = [f"{n}.test" for n in range(POOLED_HOSTS + 8)]
+    async with Loopback({"*": reply(b"body")}).running() as host:
+        async with make_client(host.guard(*names), headers("")) as client:
+            for name in [*names, *names[-1:]]:
+                for _ in range(2):
+                    await size_of(client, f"http://{name}/")
+            assert host.connections == len(names)
+            await host.until_open(POOLED_HOSTS)
+        await host.until_open(0)
+
+
+async def test_no_cookie_comes_back() -> None:
+    async with Loopback({"*": reply(b"body", Set_Cookie="id=1; Path=/")}).running() as host:
+        async with make_client(host.guard(), headers("")) as client:
+            for _ in range(2):
+                await size_of(client, "http://host.test/")
+        assert [request.headers.get("cookie") for request in host.requests] == [None, None]
