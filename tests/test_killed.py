@@ -6,13 +6,13 @@ import asyncio
 import random
 import signal
 import sqlite3
-import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.support.mortal import start_worker
 from tests.support.web import Web, jpeg, serving
 from tests.support.world import assert_sound, listing, states, urls_stored
 from tui.model import State
@@ -61,14 +61,8 @@ async def store(tmp_path: Path, web: Web) -> AsyncIterator[Store]:
     await opened.close()
 
 
-async def start(folder: Path, web: Web, *trap: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.support.mortal", f"local:{folder}", str(web.port), *trap
-    )
-
-
 async def finish(folder: Path, web: Web) -> None:
-    process = await start(folder, web)
+    process = await start_worker(folder, web.port)
     async with asyncio.timeout(30):
         assert await process.wait() == 0
 
@@ -102,7 +96,7 @@ def primaries(folder: Path) -> int:
 @pytest.mark.parametrize(("point", "nth"), POINTS)
 async def test_killed_at_a_point(point: str, nth: int, store: Store, web: Web, tmp_path: Path) -> None:
     folder = tmp_path / "store"
-    process = await start(folder, web, point, str(nth))
+    process = await start_worker(folder, web.port, point, str(nth))
     async with asyncio.timeout(30):
         assert await process.wait() == -signal.SIGKILL, "the trap was never reached"
     await finish(folder, web)
@@ -114,7 +108,7 @@ async def test_killed_at_random_instants(seed: int, store: Store, web: Web, tmp_
     folder = tmp_path / "store"
     rng = random.Random(seed)
     for _ in range(3):
-        process = await start(folder, web)
+        process = await start_worker(folder, web.port)
         asked = web.asked.total()
         enough = asked + rng.randint(1, 8)
         while process.returncode is None and web.asked.total() < enough:  # noqa: ASYNC110 - it is another process's doing

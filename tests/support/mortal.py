@@ -71,6 +71,13 @@ async def work(store: Store, port: int) -> None:
     await Trickle(store, images, RunOptions(batch_size=2, pace="unlimited")).run()
 
 
+async def start_worker(folder: Path, port: int, *trap: str) -> asyncio.subprocess.Process:
+    """This worker on the store in `folder`, in a process of its own."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.support.mortal", f"local:{folder}", str(port), *trap
+    )
+
+
 async def main(url: str, port: str, point: str = "", nth: str = "1") -> None:
     store = await open_store(url)
     if point:
