@@ -54,6 +54,8 @@ class Edits(RuleBasedStateMachine):
         self.store = self.wait(LocalStore.open(self.folder))
         self.hand = sqlite3.connect(self.folder / "store.sqlite3", isolation_level=None)
         self.hand.execute("PRAGMA synchronous = OFF")
+        for name, organization in (("v1", "A"), ("v2", None), ("v3", None)):
+            self.put_vehicle("INSERT", name, {"image_urls": ["a", "b"]}, organization, True)
 
     def wait(self, coroutine: Coroutine[object, object, R]) -> R:
         return self.loop.run_until_complete(coroutine)
@@ -272,6 +274,30 @@ def plus(one: Counts, other: Counts) -> Counts:
 
 
 Edits.TestCase.settings = settings(
-    max_examples=30, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=60, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestEdits = Edits.TestCase
+
+
+async def test_a_vehicle_belongs_to_its_origin_else_to_its_first_active_organization(
+    store: LocalStore, hand: sqlite3.Connection
+) -> None:
+    async def organization() -> str | None:
+        vehicle = await store.vehicle("v")
+        assert vehicle is not None
+        assert (await store.counts(vehicle.organization_id or "")).vehicles == 1
+        return vehicle.organization_id
+
+    hand.execute("INSERT INTO vehicles (id) VALUES ('v')")
+    assert await organization() is None
+    hand.execute("INSERT INTO organization_vehicles (vehicle_id, organization_id, created_at) VALUES ('v', 'B', '1')")
+    hand.execute("INSERT INTO organization_vehicles (vehicle_id, organization_id, created_at) VALUES ('v', 'A', '2')")
+    assert await organization() == "B"
+    hand.execute("UPDATE organization_vehicles SET status = 'sold' WHERE organization_id = 'B'")
+    assert await organization() == "A"
+    hand.execute("DELETE FROM organization_vehicles WHERE organization_id = 'A'")
+    assert await organization() is None
+    hand.execute("UPDATE vehicles SET origin_organization_id = 'C'")
+    assert await organization() == "C"
+    hand.execute("UPDATE organization_vehicles SET status = 'active'")
+    assert await organization() == "C"
