@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from tui.images import PROFILES, Guard, Images, Pace
+from tui.images import Guard
 
 Answer = bytes | Callable[[], AsyncIterator[bytes]]
 """The bytes of one answer; an iterator's connection is closed after its last piece."""
@@ -118,15 +118,3 @@ class SkippingClock:
         self.slept.append(seconds)
         self.now += seconds
         await asyncio.sleep(0)
-
-
-@asynccontextmanager
-async def images_of(host: Loopback, *names: str, **options: object) -> AsyncIterator[Images]:
-    """Images that reach `host` under `names`, at no set rate, and never really wait."""
-    clock = SkippingClock()
-    pace = Pace(PROFILES["unlimited"], clock=clock, sleep=clock.sleep)
-    images = Images(pace, guard=host.guard(*names), **options)  # type: ignore[arg-type]
-    try:
-        yield images
-    finally:
-        await images.close()

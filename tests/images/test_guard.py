@@ -2,9 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.images.loopback import Loopback, reply
 from tui.images import Guard
@@ -18,6 +25,22 @@ def closed_port() -> int:
         it.bind(("127.0.0.1", 0))
         port: int = it.getsockname()[1]
         return port
+
+
+def self_signed(name: str, path: Path) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    today = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(secret + certificate.public_bytes(Encoding.PEM))
+    return path
 
 
 async def size_of(client: httpx.AsyncClient, url: str) -> int:
@@ -190,6 +213,31 @@ async def test_a_host_that_speaks_no_tls_is_a_tls_refusal() -> None:
         refusal = await refusal_of(guard, "https://host.test/?token=secret")
     assert refusal.reason is Reason.TLS
     assert "secret" not in str(refusal)
+
+
+async def test_hanging_up_on_a_tls_greeting_is_a_connection_refusal() -> None:
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        guard = Guard({"host.test": server.sockets[0].getsockname()})
+        assert (await refusal_of(guard, "https://host.test/")).reason is Reason.CONNECTION
+
+
+async def test_a_certificate_is_checked_and_asked_for_by_name(tmp_path: Path) -> None:
+    asked: list[str] = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed("host.test", tmp_path / "host.pem"))
+    context.sni_callback = lambda _, name, __: asked.append(name)
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
+        guard = Guard({"host.test": server.sockets[0].getsockname()})
+        refusal = await refusal_of(guard, "https://host.test/")
+    assert (refusal.reason, refusal.detail) == (Reason.TLS, "self-signed certificate")
+    assert asked == ["host.test"]
 
 
 async def test_connections_are_used_again_and_those_of_many_hosts_are_bounded() -> None:

@@ -83,7 +83,7 @@ class Fetcher:
         self._now = now
 
     async def fetch(self, url: str) -> Body:
-        """The body behind a URL, its redirects followed; the caller closes its content.
+        """The body behind a normalised URL, its redirects followed; the caller closes its content.
 
         Every hop is checked by the client's guard, but waits in nobody's queue: politeness counts the first host.
         Raises Refusal, with `retry_after` in seconds where the server asked for it.
@@ -91,8 +91,10 @@ class Fetcher:
         try:
             async with asyncio.timeout(self._limits.deadline):
                 return await self._follow(url)
-        except (TimeoutError, httpx.TimeoutException) as error:
+        except TimeoutError as error:
             raise Refusal(Reason.TIMEOUT, f"no whole answer in {self._limits.deadline:g} s") from error
+        except httpx.TimeoutException as error:
+            raise Refusal(Reason.TIMEOUT, "no connection") from error
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
             raise Refusal(Reason.BAD_URL, tidy(str(error))) from error
         except httpx.TransportError as error:
@@ -198,6 +200,8 @@ def _join(url: str, location: str) -> str:
 
 def _connection_refusal(error: httpx.TransportError) -> Refusal:
     for cause in _causes(error):
+        if isinstance(cause, ssl.SSLEOFError):
+            break  # hanging up in the middle of a handshake is no verdict on it
         if isinstance(cause, ssl.SSLError):
             return Refusal(Reason.TLS, tidy(getattr(cause, "verify_message", "") or cause.reason or str(cause)))
         if isinstance(cause, OSError) and cause.errno:

@@ -33,20 +33,23 @@ class _Trial:
     waited: float = 0.0
 
     def hold(self, refusal: Refusal) -> float | None:
-        """Seconds for which the whole host is to be left alone after a refusal; None where it may be asked on."""
+        """Seconds for which the whole host is to be left alone after an answer; None where it may be asked on."""
         if refusal.reason is not Reason.RATE_LIMITED:
             return refusal.retry_after
-        return max(refusal.retry_after or 0.0, backoff(self.turned_away, self.rng))
+        seconds = max(refusal.retry_after or 0.0, backoff(self.turned_away, self.rng))
+        self.turned_away += 1
+        # Never nothing, so that a host which always turns away is given up in the end.
+        self.waited += max(seconds, BACKOFF_BASE)
+        return seconds
 
     def delay(self, refusal: Refusal) -> float | None:
         """Seconds to wait after a refusal, beyond what the host's hold-off makes it wait; None to give up."""
-        asked = refusal.retry_after or 0.0
+        if not refusal.reason.retry_may_help or (refusal.retry_after or 0.0) > self.patience:
+            return None
         if refusal.reason is Reason.RATE_LIMITED:
-            self.turned_away += 1
-            self.waited += max(asked, BACKOFF_BASE)
             return 0.0 if self.waited <= self.patience else None
         self.failures += 1
-        if not refusal.reason.retry_may_help or self.failures >= self.attempts or asked > self.patience:
+        if self.failures >= self.attempts:
             return None
         return backoff(self.failures - 1, self.rng) if refusal.retry_after is None else 0.0
 
