@@ -203,3 +203,12 @@ async def test_a_low_window_shows_one_list_at_a_time(app: BackfillApp) -> None:
         assert "1960 Porsche" not in shown(app)
         await pilot.press("right")
         await until(pilot, lambda: "1960 Porsche" in shown(app))
+
+
+async def test_a_filter_that_finds_nothing_says_so_and_shows_no_vehicle(app: BackfillApp) -> None:
+    async with driven(app) as pilot:
+        await opened(pilot, app)
+        await pilot.press("slash", *"zzz", "enter")
+        await until(pilot, lambda: "Nothing holds 'zzz'" in shown(app) and rows(app, "vehicles").total == 0)
+        await pilot.press("escape")
+        await until(pilot, lambda: rows(app, "vehicles").total == 12)

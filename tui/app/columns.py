@@ -35,7 +35,7 @@ ORGANIZATION_COLUMNS = (
     ),
     Column[Organization](
         "images",
-        9,
+        8,
         lambda row: _number(row.counts.images_to_come, Ink.DIM),
         right=True,
         drop=1,
@@ -86,11 +86,11 @@ def _hosts(row: Vehicle) -> Line:
 
 
 VEHICLE_COLUMNS = (
-    Column("vehicle", 24, _title, grow=3, most=48, sort=VehicleSort.TITLE),
+    Column("vehicle", 24, _title, grow=4, most=48, sort=VehicleSort.TITLE),
     Column[Vehicle]("URLs", 6, lambda row: _number(row.url_count), right=True, sort=VehicleSort.URLS),
     Column[Vehicle]("stored", 6, lambda row: _number(row.stored, Ink.GOOD), right=True, drop=2),
-    Column("state", 14, state_line, grow=2, most=34, sort=VehicleSort.STATE),
-    Column("hosts", 18, _hosts, grow=2, most=60, drop=3),
+    Column("state", 14, state_line, grow=1, most=34, sort=VehicleSort.STATE),
+    Column("hosts", 18, _hosts, grow=3, most=60, drop=3),
 )
 
 VEHICLE_ORDERS = ((str(VehicleSort.TITLE), False), (str(VehicleSort.URLS), True), (str(VehicleSort.STATE), False))

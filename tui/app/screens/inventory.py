@@ -123,7 +123,7 @@ class InventoryScreen(BaseScreen):
     def on_mount(self) -> None:
         """Look at the app's state for as long as the app lives."""
         self._organizations.heading.title = (Piece("Organizations", Ink.STRONG),)
-        self._organizations.pager.empty = self._vehicles.pager.empty = "opening …"
+        self._organizations.nothing = "opening …"
         self.watch(self.app, "session", self._session_changed)
         self.watch(self.app, "counts", self._counts_changed, init=False)
         self.watch(self.app, "options", self._options_changed)
@@ -137,8 +137,8 @@ class InventoryScreen(BaseScreen):
         self.marks, self._of, self.unfinished = Marks(), None, None
         if session is None:
             return
-        self._organizations.pager.empty = "No organization: i imports a file."
-        self._vehicles.pager.empty = "No vehicle."
+        self._organizations.nothing = "No organization: i imports a file."
+        self._vehicles.nothing = "No vehicle."
         self._reload(stay=False)
         self._look_back()
         self.refresh_bindings()

@@ -168,8 +168,6 @@ class PagedList(Inked, Generic[T], can_focus=True):
         """Show other rows from the top, or with `stay` the same rows as they are now; the old ones stay till then."""
         self._fetch = fetch
         self._generation += 1
-        if not stay:
-            self._announced = None
         start(self, "reload", self._reload, fetch, stay)
 
     def clear(self) -> None:
@@ -197,6 +195,8 @@ class PagedList(Inked, Generic[T], can_focus=True):
         self.cursor = self._index_of(anchor) if anchor is not None else 0
         if not stay:
             self.scroll_to(y=0, animate=False, force=True, immediate=True)
+            self._announced = self._current_key()
+            self.post_message(self.Moved(self))
         self.refresh()
         self._announce()
         self.post_message(self.Loaded(self))
@@ -255,13 +255,14 @@ class PagedList(Inked, Generic[T], can_focus=True):
 
     def _announce(self) -> None:
         """Tell about the row under the cursor once it is here and another than before."""
-        row = self.current
-        if row is None and self.total:
-            return
-        key = self._key(row) if row is not None else None
-        if key != self._announced:
+        key = self._current_key()
+        if key != self._announced and (key is not None or not self.total):
             self._announced = key
             self.post_message(self.Moved(self))
+
+    def _current_key(self) -> str | None:
+        row = self.current
+        return None if row is None else self._key(row)
 
     # Keys and pointer
 

@@ -63,12 +63,15 @@ class Heading(Canvas):
 
 
 class Pane(Vertical, Generic[T]):
-    """A heading over a paged list. `filter` and `order` (a sort key and whether it descends) are asked of the store."""
+    """A heading over a paged list. `filter` and `order` (a sort key and whether it descends) are asked of the store.
+
+    `nothing` is what an empty list says.
+    """
 
     DEFAULT_CSS = """
     Pane {
         & > .pane-top { height: 1; padding: 0 0 0 3; }
-        & > .pane-top > Field { display: none; width: 26; background: $panel; padding: 0 1; }
+        & > .pane-top > Field { display: none; width: 18; background: $panel; padding: 0 1; }
         &.-filtering > .pane-top > Field { display: block; }
         & > PagedList { height: 1fr; }
     }
@@ -76,6 +79,7 @@ class Pane(Vertical, Generic[T]):
 
     filter: reactive[str] = reactive("", init=False)
     order: reactive[tuple[str, bool]] = reactive(("", False), init=False)
+    nothing: reactive[str] = reactive("", init=False)
 
     @dataclass
     class Asked(Message):
@@ -138,7 +142,16 @@ class Pane(Vertical, Generic[T]):
     def watch_filter(self, filter: str) -> None:
         """Show and ask for the new filter."""
         self.heading.filter = filter
+        self._say_nothing()
         self.post_message(self.Asked(self))
+
+    def watch_nothing(self) -> None:
+        """Say it where there is no row."""
+        self._say_nothing()
+
+    def _say_nothing(self) -> None:
+        found = f"Nothing holds {self.filter!r}: esc clears the filter."
+        self.pager.empty = found if self.filter else self.nothing
 
     def on_paged_list_sorted(self, event: PagedList.Sorted) -> None:
         """A click on a column sorts by it, another one reverses."""
