@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from tui.listings.intake import ImportReport, import_feed
@@ -76,7 +77,8 @@ async def fill(folder: Path, vehicles: int, organizations: int) -> None:
         nonlocal last
         if report.lines % 100_000 == 0:
             now = time.perf_counter()
-            print(f"  {report.lines:,} lines, {now - last:.1f} s more, {megabytes()} MB", flush=True)
+            cpu = time.process_time()
+            print(f"  {report.lines:,} lines, {now - last:.1f} s more, CPU {cpu:.0f} s, {megabytes()} MB", flush=True)
             last = now
 
     report = await import_feed(store, feed, on_progress=tell)
@@ -86,8 +88,8 @@ async def fill(folder: Path, vehicles: int, organizations: int) -> None:
 
 async def ask_pages(store: LocalStore, total: int) -> None:
     await timed("counts", store.counts)
-    for sort in OrganizationSort:
-        await timed(f"organizations by {sort}", lambda sort=sort: store.organizations(sort=sort))  # type: ignore[misc]
+    for order in OrganizationSort:
+        await timed(f"organizations by {order}", partial(store.organizations, sort=order))
     largest = (await store.organizations(limit=1)).rows[0]
     for scope, of, size in (("all", None, total), ("the largest", largest.id, largest.counts.vehicles)):
         for sort in VehicleSort:
@@ -95,10 +97,10 @@ async def ask_pages(store: LocalStore, total: int) -> None:
                 for offset in (0, size // 2, size - 100):
                     query = VehicleQuery(organization_id=of, sort=sort, descending=descending, offset=offset)
                     name = f"{scope} by {sort}{' desc' if descending else ''} at {offset:,}"
-                    await timed(name, lambda query=query: store.vehicles(query))  # type: ignore[misc]
+                    await timed(name, partial(store.vehicles, query))
         for text in ("model 17", "000000123", "no such thing"):
             found = VehicleQuery(organization_id=of, filter=text)
-            await timed(f"{scope} with {text!r}", lambda query=found: store.vehicles(query))  # type: ignore[misc]
+            await timed(f"{scope} with {text!r}", partial(store.vehicles, found))
 
 
 async def work(store: LocalStore) -> None:

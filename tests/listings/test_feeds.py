@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -223,6 +224,19 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
         read_feed(tmp_path / "none.csv")
     with pytest.raises(Problem, match="is a folder"):
         read_feed(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["feed.csv", "feed.jsonl"])
+def test_memory_does_not_grow_with_the_file(tmp_path: Path, name: str) -> None:
+    rows = {"feed.csv": f"{VIN},{'x' * 1000}\n", "feed.jsonl": json.dumps({"vin": VIN, "x": "x" * 1000}) + "\n"}
+    path = tmp_path / name
+    path.write_text("vin,x\n" * (name == "feed.csv") + rows[name] * 5_000)
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in read_feed(path)) == 5_000
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_how_far_it_is_read(tmp_path: Path) -> None:

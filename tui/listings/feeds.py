@@ -8,6 +8,7 @@ import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from tui.listings.columns import KNOWN, column, listing_from
@@ -75,7 +76,7 @@ def _records(file: LineFile, organization: str | None) -> Iterator[Listing | Bad
     _refuse_other_formats(file.path, first)
     suffix = _suffix(file.path)
     if suffix in _JSON_LINES or (suffix not in _DELIMITERS and first.text.lstrip().startswith(("{", "["))):
-        return _json_lines(_Again(lines, first), file.path, first, organization)
+        return _json_lines(chain([first], lines), file.path, first, organization)
     return _table(lines, first, _DELIMITERS.get(suffix, ",\t;|"), file.path, organization)
 
 
@@ -96,9 +97,9 @@ def _refuse_other_formats(path: Path, first: Line) -> None:
 class _Again(Iterator[Line]):
     """Lines, some of which are given back to be read again; `taken` are those given since it was last cleared."""
 
-    def __init__(self, lines: Iterator[Line], *first: Line) -> None:
+    def __init__(self, lines: Iterator[Line]) -> None:
         self._lines = lines
-        self._waiting = deque(first)
+        self._waiting = deque[Line]()
         self.taken: list[Line] = []
 
     def __next__(self) -> Line:
