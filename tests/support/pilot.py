@@ -21,7 +21,7 @@ async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
     while not condition():
         assert asyncio.get_running_loop().time() < end, f"never came true; the screen shows\n{shown(pilot.app)}"
         await pilot.pause()
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.01)
     await pilot.pause()
 
 
