@@ -21,6 +21,7 @@ from tui.app.screens.base import BaseScreen
 from tui.app.screens.failures import FailuresScreen
 from tui.app.screens.history import HistoryScreen
 from tui.app.screens.importing import ImportScreen
+from tui.app.screens.inventory_actions import ACTIONS
 from tui.app.screens.preview import PreviewScreen
 from tui.app.widgets.bottom import BottomLine
 from tui.app.widgets.ink import Ink, Piece
@@ -42,31 +43,6 @@ if TYPE_CHECKING:
 
 SETTLE = 0.06
 """Seconds that the cursor rests before the store is asked about it."""
-
-
-def _open(screen: Any) -> bool:
-    return screen.backfill.session is not None
-
-
-ACTIONS = (
-    Action("mark", "space", "Mark", show=1, group="Marks", enabled=_open),
-    Action("mark_all", "asterisk", "All", show=6, group="Marks", enabled=_open),
-    Action("filter", "slash", "Filter", show=4, group="List", enabled=_open),
-    Action("preview", "v", "Preview", show=5, group="Run", enabled=_open),
-    Action("run", "r", "Run", show=1, group="Run", help="While one goes on: shows it", enabled=_open),
-    Action("failures", "f", "Failures", show=7, group="Look", enabled=_open),
-    Action("history", "h", "History", show=8, group="Look", enabled=_open),
-    Action("resume", "R", "Resume the interrupted run", group="Run", enabled=lambda screen: screen.resumable),
-    Action("order", "o", "Sort by the next column", group="List", enabled=_open),
-    Action("reverse", "O", "Sort the other way", group="List", enabled=_open),
-    Action("options", "e", "Edit the run options", group="Run"),
-    Action("import_file", "i", "Import a file", group="Look", enabled=_open),
-    Action("unmark", "u", "Unmark everything", group="Marks", enabled=lambda screen: bool(screen.marks)),
-    Action("refresh", "f5", "Look again", group="List", enabled=_open),
-    Action("left", "left", "To the organizations", group="List", palette=False),
-    Action("right", "right", "To the vehicles", group="List", palette=False),
-    Action("escape", "escape", "Clear the filter, or go back", group="List", palette=False),
-)
 
 
 class InventoryScreen(BaseScreen):
@@ -371,6 +347,7 @@ class InventoryScreen(BaseScreen):
         """Ask the store again."""
         self.backfill.refresh_counts()
         self._reload(stay=True)
+        self._look_back()
 
     def action_preview(self) -> None:
         """Show what a run would do."""

@@ -1,0 +1,32 @@
+"""What can be done among organizations and vehicles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tui.app.actions import Action
+
+
+def _open(screen: Any) -> bool:
+    return screen.backfill.session is not None
+
+
+ACTIONS = (
+    Action("mark", "space", "Mark", show=1, group="Marks", enabled=_open),
+    Action("mark_all", "asterisk", "All", show=6, group="Marks", enabled=_open),
+    Action("filter", "slash", "Filter", show=4, group="List", enabled=_open),
+    Action("preview", "v", "Preview", show=5, group="Run", enabled=_open),
+    Action("run", "r", "Run", show=1, group="Run", help="While one goes on: shows it", enabled=_open),
+    Action("failures", "f", "Failures", show=7, group="Look", enabled=_open),
+    Action("history", "h", "History", show=8, group="Look", enabled=_open),
+    Action("resume", "R", "Resume the interrupted run", group="Run", enabled=lambda screen: screen.resumable),
+    Action("order", "o", "Sort by the next column", group="List", enabled=_open),
+    Action("reverse", "O", "Sort the other way", group="List", enabled=_open),
+    Action("options", "e", "Edit the run options", group="Run"),
+    Action("import_file", "i", "Import a file", group="Look", enabled=_open),
+    Action("unmark", "u", "Unmark everything", group="Marks", enabled=lambda screen: bool(screen.marks)),
+    Action("refresh", "f5", "Look again", group="List", enabled=_open),
+    Action("left", "left", "To the organizations", group="List", palette=False),
+    Action("right", "right", "To the vehicles", group="List", palette=False),
+    Action("escape", "escape", "Clear the filter, or go back", group="List", palette=False),
+)
