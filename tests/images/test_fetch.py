@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.images.loopback import Answer, Loopback, reply
 from tui import __version__
 from tui.images.fetch import IN_MEMORY, LONGEST_RETRY_AFTER, Body, Fetcher, Limits, headers, retry_after, tidy
-from tui.images.guard import make_client
+from tui.images.transport import make_client
 from tui.model import Reason, Refusal
 
 NOW = 1_700_000_000.0

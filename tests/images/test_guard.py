@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tests.images.loopback import Loopback, reply
 from tui.images import Guard
 from tui.images.fetch import Fetcher, Limits, headers
-from tui.images.guard import POOLED_HOSTS, is_public, make_client
+from tui.images.guard import is_public
+from tui.images.transport import IDLE_CONNECTIONS, make_client
 from tui.model import Reason, Refusal
 
 
@@ -241,14 +242,14 @@ async def test_a_certificate_is_checked_and_asked_for_by_name(tmp_path: Path) ->
 
 
 async def test_connections_are_used_again_and_those_of_many_hosts_are_bounded() -> None:
-    names = [f"{n}.test" for n in range(POOLED_HOSTS + 8)]
+    names = [f"{n}.test" for n in range(IDLE_CONNECTIONS + 8)]
     async with Loopback({"*": reply(b"body")}).running() as host:
         async with make_client(host.guard(*names), headers("")) as client:
             for name in [*names, *names[-1:]]:
                 for _ in range(2):
                     await size_of(client, f"http://{name}/")
             assert host.connections == len(names)
-            await host.until_open(POOLED_HOSTS)
+            await host.until_open(IDLE_CONNECTIONS)
         await host.until_open(0)
 
 

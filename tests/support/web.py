@@ -23,7 +23,7 @@ def jpeg(number: int, side: int = 32) -> bytes:
 
 @dataclass
 class Web:
-    """What is served, and what was asked. The number that ends a path names its image, unless `answers` has something else."""
+    """What is served, and what was asked. The number that ends a path names its image, unless `answers` knows it."""
 
     port: int = 0
     answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)

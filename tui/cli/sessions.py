@@ -29,9 +29,8 @@ async def open_chosen(arguments: Arguments, *, images: bool) -> Session:
 async def open_demo_session(settings: Settings, folder: Path, *, images: bool = True) -> Session:
     """The demo world as a session; its own names are the only ones exempt from the address rules."""
     demo = await open_demo(demo_folder(folder), serve=images)
-    return Session(
-        demo.store, settings, demo.store.label, guard=Guard(exempt=demo.exempt), demo=True, on_close=demo.close
-    )
+    guard = Guard(exempt=demo.exempt)
+    return Session(demo.store, settings, "demo · local", guard=guard, demo=True, on_close=demo.close)
 
 
 async def open_store_session(settings: Settings, url: str) -> Session:

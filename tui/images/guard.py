@@ -5,23 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Collection, Iterable, Mapping
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 import httpcore
-import httpx
 
 from tui.model import Reason, Refusal
 
 PORTS = frozenset({80, 443, 8080, 8443})
 """Where web servers listen; anything else is somebody's database."""
-
-POOLED_HOSTS = 32
-"""Hosts whose connections are kept open."""
-
-CONNECTIONS_PER_HOST = 16
-CONNECT_TIMEOUT = 10.0
-KEEPALIVE = 15.0
 
 # Where nobody's photos are: https://www.iana.org/assignments/iana-ipv4-special-registry, multicast (RFC 5771) included.
 # Written out because `ipaddress.is_global` differs between the releases of Python.
@@ -104,7 +95,7 @@ async def _resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
 
 
-class _GuardedBackend(httpcore.AsyncNetworkBackend):
+class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Connects to checked addresses only: the name is resolved once, and what was checked is what is dialled."""
 
     def __init__(self, guard: Guard) -> None:
@@ -119,6 +110,7 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
+        """Connect to the first of the host's checked addresses that answers. Raises Refusal and httpcore's errors."""
         failure: Exception = httpcore.ConnectError(f"no address for {host}")
         for ip, real_port in await self._guard.addresses(host, port):
             try:
@@ -126,70 +118,3 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure
-
-
-class _HostTransport(httpx.AsyncHTTPTransport):
-    """httpx's own transport round a pool that we made, since httpx hands no network backend through."""
-
-    def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
-        self._pool: httpcore.AsyncConnectionPool = pool
-
-    @property
-    def busy(self) -> bool:
-        return any(not (connection.is_idle() or connection.is_closed()) for connection in self._pool.connections)
-
-
-class GuardedTransport(httpx.AsyncBaseTransport):
-    """HTTP/1.1 over guarded connections, a small pool for each host.
-
-    httpcore looks at every connection of a pool for every request, so one pool for all hosts gets slower with each.
-    """
-
-    def __init__(self, guard: Guard) -> None:
-        self._backend = _GuardedBackend(guard)
-        self._ssl = httpx.create_ssl_context(trust_env=False)
-        self._hosts: dict[bytes, _HostTransport] = {}
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request on a connection of its host's pool. Raises Refusal where the guard does."""
-        host = request.url.raw_host
-        transport = self._hosts.pop(host) if host in self._hosts else _HostTransport(self._new_pool())
-        self._hosts[host] = transport  # the last place is for who was used last
-        try:
-            return await transport.handle_async_request(request)
-        finally:
-            await self._close_surplus()
-
-    async def aclose(self) -> None:
-        """Close every connection."""
-        while self._hosts:
-            await self._hosts.popitem()[1].aclose()
-
-    async def _close_surplus(self) -> None:
-        """Close the pools that were used longest ago, but never one with a request in it."""
-        while len(self._hosts) > POOLED_HOSTS:
-            idle = next((host for host, transport in self._hosts.items() if not transport.busy), None)
-            if idle is None:
-                return
-            await self._hosts.pop(idle).aclose()
-
-    def _new_pool(self) -> httpcore.AsyncConnectionPool:
-        return httpcore.AsyncConnectionPool(
-            ssl_context=self._ssl,
-            max_connections=None,
-            max_keepalive_connections=CONNECTIONS_PER_HOST,
-            keepalive_expiry=KEEPALIVE,
-            network_backend=self._backend,
-        )
-
-
-def make_client(guard: Guard, headers: Mapping[str, str]) -> httpx.AsyncClient:
-    """A client that reaches public addresses only, keeps no cookies, knows no credentials and follows no redirect."""
-    return httpx.AsyncClient(
-        transport=GuardedTransport(guard),
-        headers=headers,
-        # An exchange has one deadline of its own; here only an address that does not answer gives way to the next.
-        timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT),
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        trust_env=False,
-    )

@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tui.images.fetch import Body, Fetcher, Limits, headers
-from tui.images.guard import Guard, make_client
+from tui.images.guard import Guard
 from tui.images.inspect import MAX_PIXELS, inspect
 from tui.images.pace import BACKOFF_BASE, Pace, backoff
+from tui.images.transport import make_client
 from tui.images.urls import host_of, normalise
 from tui.model import Picture, Reason, Refusal
 

@@ -50,6 +50,7 @@ class Trickle:
         options: RunOptions,
         *,
         worker: str | None = None,
+        run_id: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.options = options
@@ -57,7 +58,7 @@ class Trickle:
         self._images = images
         self._worker = worker or worker_name()
         self._clock = clock
-        self.run_id = new_run_id(clock())
+        self.run_id = run_id or new_run_id(clock())
         self._progress = Progress(self.run_id, clock)
         self._bench = Bench(store, images, self._progress, self.run_id, clock)
         self._queue: deque[Lease] = deque()
