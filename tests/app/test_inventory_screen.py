@@ -212,3 +212,11 @@ async def test_a_filter_that_finds_nothing_says_so_and_shows_no_vehicle(app: Bac
         await until(pilot, lambda: "Nothing holds 'zzz'" in shown(app) and rows(app, "vehicles").total == 0)
         await pilot.press("escape")
         await until(pilot, lambda: rows(app, "vehicles").total == 12)
+
+
+async def test_the_smallest_window_shows_every_option(app: BackfillApp) -> None:
+    async with driven(app, (60, 18)) as pilot:
+        await opened(pilot, app)
+        last = shown(app).splitlines()[-3]
+        for words in ("batch", "10", "images", "20", "limit", "100", "pace", "unlimited"):
+            assert words in last

@@ -12,13 +12,21 @@ def _open(screen: Any) -> bool:
 
 
 ACTIONS = (
-    Action("mark", "space", "Mark", show=1, group="Marks", enabled=_open),
-    Action("mark_all", "asterisk", "All", show=6, group="Marks", enabled=_open),
-    Action("filter", "slash", "Filter", show=4, group="List", enabled=_open),
-    Action("preview", "v", "Preview", show=5, group="Run", enabled=_open),
+    Action("mark", "space", "Mark", show=1, group="Marks", help="The row under the cursor", enabled=_open),
+    Action(
+        "mark_all",
+        "asterisk",
+        "All",
+        show=6,
+        group="Marks",
+        help="Mark all that the filter shows; again: unmark",
+        enabled=_open,
+    ),
+    Action("filter", "slash", "Filter", show=4, group="List", help="Narrow the list by a word", enabled=_open),
+    Action("preview", "v", "Preview", show=5, group="Run", help="What a run would store and leave out", enabled=_open),
     Action("run", "r", "Run", show=1, group="Run", help="While one goes on: shows it", enabled=_open),
-    Action("failures", "f", "Failures", show=7, group="Look", enabled=_open),
-    Action("history", "h", "History", show=8, group="Look", enabled=_open),
+    Action("failures", "f", "Failures", show=7, group="Look", help="Refusals by host and reason", enabled=_open),
+    Action("history", "h", "History", show=8, group="Look", help="Earlier runs", enabled=_open),
     Action("resume", "R", "Resume the interrupted run", group="Run", enabled=lambda screen: screen.resumable),
     Action("order", "o", "Sort by the next column", group="List", enabled=_open),
     Action("reverse", "O", "Sort the other way", group="List", enabled=_open),

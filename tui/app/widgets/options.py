@@ -16,12 +16,15 @@ from tui.app.widgets.field import Field, OptionField, step_choice, step_number
 from tui.model import PACES, Problem, RunOptions
 
 LABELS = {
-    "batch_size": ("batch size", "batch"),
-    "max_images": ("images per vehicle", "per vehicle"),
-    "limit": ("limit", "limit"),
-    "pace": ("pace", "pace"),
+    "batch_size": ("batch size", "batch", "batch"),
+    "max_images": ("images per vehicle", "per vehicle", "images"),
+    "limit": ("limit", "limit", "limit"),
+    "pace": ("pace", "pace", "pace"),
 }
-ROOM_FOR_LONG_LABELS = 96
+"""Each option in full, shorter, and as short as can be."""
+
+ROOM_IN_FULL = 96
+ROOM_SHORTER = 72
 
 
 class OptionsBar(Horizontal):
@@ -37,6 +40,10 @@ class OptionsBar(Horizontal):
         & > #batch_size, & > #max_images { width: 7; }
         & > #limit { width: 12; }
         & > #pace { width: 12; }
+        &.-tight > OptionField { margin: 0 1 0 0; }
+        &.-tight > #batch_size, &.-tight > #max_images { width: 5; }
+        &.-tight > #limit { width: 8; }
+        &.-tight > #pace { width: 11; }
     }
     """
 
@@ -62,8 +69,8 @@ class OptionsBar(Horizontal):
 
     def compose(self) -> ComposeResult:
         """A label and a field for each option."""
-        for name, (label, _) in LABELS.items():
-            yield Static(label, id=f"label-{name}")
+        for name, labels in LABELS.items():
+            yield Static(labels[0], id=f"label-{name}")
             yield OptionField(name, self._steps.get(name, step_number), id=name)
 
     def watch_options(self) -> None:
@@ -78,9 +85,10 @@ class OptionsBar(Horizontal):
 
     def on_resize(self, event: events.Resize) -> None:
         """Say it shorter when there is little room."""
-        short = event.size.width < ROOM_FOR_LONG_LABELS
+        size = (event.size.width < ROOM_IN_FULL) + (event.size.width < ROOM_SHORTER)
+        self.set_class(size == 2, "-tight")
         for name, labels in LABELS.items():
-            self.query_one(f"#label-{name}", Static).update(labels[short])
+            self.query_one(f"#label-{name}", Static).update(labels[size])
 
     def begin(self) -> None:
         """Go to the first field."""
