@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from tui.app.actions import Action
 from tui.app.screens.base import BaseScreen
 from tui.app.widgets.options import OptionsBar
+from tui.app.widgets.options_line import OptionsLine
 from tui.app.widgets.run_page import LEAST_LOG, RunLog, RunPage
 from tui.model import PACES, Snapshot
 
@@ -46,7 +47,7 @@ class RunScreen(BaseScreen):
         """The page, the log under it, and the options."""
         yield RunPage(id="run-page")
         yield RunLog(id="run-log")
-        yield OptionsBar(id="run-options")
+        yield OptionsLine(id="run-options")
 
     def on_mount(self) -> None:
         """Look whenever the app has looked."""
@@ -79,7 +80,7 @@ class RunScreen(BaseScreen):
             self.refresh_bindings()
 
     def _show_options(self) -> None:
-        self.query_one(OptionsBar).options = self.backfill.options
+        self.query_one(OptionsLine).options = self.backfill.options
         self.refresh_bindings()
 
     def on_options_bar_changed(self, event: OptionsBar.Changed) -> None:
@@ -108,9 +109,9 @@ class RunScreen(BaseScreen):
         pace = PACES[PACES.index(app.options.pace) + step]
         app.options = app.options.tuned(pace=pace)
 
-    def action_options(self) -> None:
+    async def action_options(self) -> None:
         """Edit the options in place."""
-        self.query_one(OptionsBar).begin()
+        await self.query_one(OptionsLine).begin()
 
     def action_faster(self) -> None:
         """The next pace."""

@@ -17,6 +17,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.app.widgets.ink import Ink, Line
+from tui.app.widgets.palette import ink_style
 
 T = TypeVar("T")
 
@@ -24,24 +25,20 @@ T = TypeVar("T")
 class Inked(ScrollView, can_focus=False):
     """A line-drawing widget that knows the inks."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*(f"ink--{ink}" for ink in Ink), "ink--cursor", "ink--cursor-blurred"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"ink--cursor", "ink--cursor-blurred"}
 
     DEFAULT_CSS = """
     Inked {
         background: transparent;
         scrollbar-size-vertical: 1;
-        & > .ink--plain { color: $foreground; }
-        & > .ink--strong { color: $foreground; text-style: bold; }
-        & > .ink--dim { color: $text-muted; }
-        & > .ink--faint { color: $text-faint; }
-        & > .ink--accent { color: $accent; }
-        & > .ink--good { color: $success; }
-        & > .ink--warn { color: $warning; }
-        & > .ink--bad { color: $error; }
         & > .ink--cursor { background: $block-cursor-background; }
         & > .ink--cursor-blurred { background: $block-cursor-blurred-background; }
     }
     """
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        self._styles_of_inks: dict[Ink, Style] = {}
+        super().__init__(id=id, classes=classes)
 
     @property
     def room(self) -> int:
@@ -54,8 +51,16 @@ class Inked(ScrollView, can_focus=False):
         return Strip(segments).adjust_cell_length(width, self._style(Ink.PLAIN, under))
 
     def _style(self, ink: Ink, under: Style | None) -> Style:
-        style = self.get_component_rich_style(f"ink--{ink}")
+        style = self._styles_of_inks.get(ink)
+        if style is None:
+            style = ink_style(ink, self.app.theme_variables, self.background_colors[1])
+            self._styles_of_inks[ink] = style
         return style + under if under else style
+
+    def notify_style_update(self) -> None:
+        """Another theme has other inks."""
+        self._styles_of_inks.clear()
+        super().notify_style_update()
 
 
 class Canvas(Inked):
