@@ -9,7 +9,6 @@ import pytest
 from tests.support.web import Web, serving
 from tui.app.app import BackfillApp
 from tui.app.doors import Doors
-from tui.images import Guard
 from tui.model import Listing, Problem, RunOptions
 from tui.settings import Settings
 from tui.stores import Store, open_store
@@ -51,7 +50,7 @@ class Dealers:
         settings = Settings(store=url or f"local:{self.folder}")
         store = await open_store(settings.store)
         self.opened.append(store)
-        return Session(store, settings, "test · local", guard=Guard(exempt=self.web.exempt))
+        return Session(store, settings, "test · local", exempt=self.web.exempt)
 
 
 async def refuse() -> Session:

@@ -7,7 +7,7 @@ from tui.demo import World, build_world
 from tui.demo.cars import HOSTILE_TITLE, check_digit
 from tui.demo.temperaments import FATES, HOSTS, PLAIN_MANNERS, TROUBLES, Act, Manner
 from tui.demo.world import DEAD_VEHICLES, SPECIAL, Standing
-from tui.images import choose
+from tui.images.candidates import choose
 from tui.model import Reason, Result, State
 
 

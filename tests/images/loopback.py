@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from tui.images import Guard
+from tui.images.guard import Guard
 
 Answer = bytes | Callable[[], AsyncIterator[bytes]]
 """The bytes of one answer; an iterator's connection is closed after its last piece."""

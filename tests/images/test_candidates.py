@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.images import Candidate, LeftOut, Why, choose
+from tui.images.candidates import Candidate, LeftOut, Why, choose
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

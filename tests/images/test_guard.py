@@ -14,9 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.images.loopback import Loopback, reply
-from tui.images import Guard
 from tui.images.fetch import Fetcher, Limits, headers
-from tui.images.guard import is_public
+from tui.images.guard import Guard, is_public
 from tui.images.transport import IDLE_CONNECTIONS, make_client
 from tui.model import Reason, Refusal
 

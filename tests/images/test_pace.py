@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.images.virtual import now, run
-from tui.images import PROFILES, Drained, Pace, Profile
-from tui.images.pace import BACKOFF_CAP, REMEMBERED_HOSTS, Override, backoff
+from tui.images.pace import BACKOFF_CAP, PROFILES, REMEMBERED_HOSTS, Drained, Override, Pace, Profile, backoff
 from tui.model import PACES, Reason, Refusal
 
 EPSILON = 1e-6

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.web import HOST
-from tui.images import PROFILES, Guard, Images, Pace
+from tui.images.guard import Guard
+from tui.images.obtain import Images
+from tui.images.pace import PROFILES, Pace
 from tui.model import RunOptions
 from tui.stores import Store, open_store
 from tui.trickle.run import Trickle

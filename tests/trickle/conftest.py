@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.web import Web, serving
-from tui.images import PROFILES, Guard, Images, Pace
+from tui.images.guard import Guard
+from tui.images.obtain import Images
+from tui.images.pace import PROFILES, Pace
 from tui.model import RunOptions
 from tui.stores import Store, open_store
 from tui.trickle.run import Trickle

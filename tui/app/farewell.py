@@ -23,10 +23,5 @@ def farewell(snapshot: Snapshot | None, counts: Counts | None, session: Session 
     )
     lines = [done]
     if counts is not None and (left := counts.ready + counts.partial + counts.legacy):
-        lines += [f"Left: {plural(left, 'vehicle')}.", f"Go on with: {command(session)}"]
+        lines += [f"Left: {plural(left, 'vehicle')}.", f"Go on with: {session.command}"]
     return "\n".join(lines)
-
-
-def command(session: Session) -> str:
-    """The command that opens this session again."""
-    return "backfill-tui --demo" if session.demo else f"backfill-tui --store {session.settings.store}"

@@ -2,35 +2,63 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tui.app.app import BackfillApp
-from tui.app.doors import Doors
+from tui.app.doors import Doors, Opening
 from tui.cli.parser import Arguments
-from tui.cli.sessions import open_chosen, open_demo_session, open_store_session
 from tui.model import Problem
-from tui.trickle.session import Session
+from tui.settings import Settings
+
+if TYPE_CHECKING:
+    from tui.trickle.session import Session
 
 
 def open_face(arguments: Arguments) -> int:
     """Run the app to its end; raises Problem where there is no terminal for it."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Problem("the app needs a terminal; `backfill-tui run` does the same work without one.")
-    settings = arguments.settings
-    doors = Doors(
-        demo=lambda: open_demo_session(settings, Path()),
-        store=lambda url: open_store_session(settings, url),
-    )
-
-    async def opening() -> Session:
-        return await open_chosen(arguments, images=True)
-
-    app = BackfillApp(doors, opening if _chosen(arguments) else None, settings.options())
+    app = BackfillApp(_doors(settings := arguments.settings), _opening(arguments), settings.options())
     app.run()
     if app.exit_summary:
         print(app.exit_summary)  # noqa: T201
     return app.return_code or 0
+
+
+async def _load() -> None:
+    """Load the engine and the HTTP client behind the app's first paint, in a thread: they take their time."""
+    for name in ("tui.cli.sessions", "tui.images.obtain"):
+        await asyncio.to_thread(importlib.import_module, name)
+
+
+def _doors(settings: Settings) -> Doors:
+    async def demo() -> Session:
+        await _load()
+        from tui.cli.sessions import open_demo_session
+
+        return await open_demo_session(settings, Path())
+
+    async def store(url: str) -> Session:
+        await _load()
+        from tui.cli.sessions import open_store_session
+
+        return await open_store_session(settings, url)
+
+    return Doors(demo, store)
+
+
+def _opening(arguments: Arguments) -> Opening | None:
+    async def opening() -> Session:
+        await _load()
+        from tui.cli.sessions import open_chosen
+
+        return await open_chosen(arguments, images=True)
+
+    return opening if _chosen(arguments) else None
 
 
 def _chosen(arguments: Arguments) -> bool:

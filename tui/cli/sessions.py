@@ -9,7 +9,6 @@ import platformdirs
 
 from tui.cli.parser import Arguments
 from tui.demo import open_demo
-from tui.images import Guard
 from tui.settings import APP, Settings
 from tui.trickle.session import Session, open_session
 
@@ -29,8 +28,8 @@ async def open_chosen(arguments: Arguments, *, images: bool) -> Session:
 async def open_demo_session(settings: Settings, folder: Path, *, images: bool = True) -> Session:
     """The demo world as a session; its own names are the only ones exempt from the address rules."""
     demo = await open_demo(demo_folder(folder), serve=images)
-    guard = Guard(exempt=demo.exempt)
-    return Session(demo.store, settings, "demo · local", guard=guard, demo=True, on_close=demo.close)
+    command = "backfill-tui --demo" if folder == Path() else f"backfill-tui --demo={folder}"
+    return Session(demo.store, settings, "demo · local", demo.exempt, command, on_close=demo.close)
 
 
 async def open_store_session(settings: Settings, url: str) -> Session:

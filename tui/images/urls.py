@@ -6,8 +6,6 @@ import re
 from ipaddress import AddressValueError, IPv6Address
 from urllib.parse import quote
 
-import httpx
-
 _URL = re.compile(r"(?:(https?):)?//([^/?#\\]*)([/?][^#]*)?(?:#.*)?", re.IGNORECASE | re.DOTALL)
 _AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:\[\]@]*)(?::([0-9]{0,5}))?")
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
@@ -78,6 +76,8 @@ def _ipv6(text: str) -> str | None:
 
 
 def _idna(host: str) -> str:
+    import httpx  # slow to load, and hosts outside ASCII are rare
+
     try:
         return httpx.URL(scheme="http", host=host).raw_host.decode("ascii")
     except httpx.InvalidURL:

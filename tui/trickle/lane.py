@@ -8,8 +8,10 @@ import hashlib
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tui.images import Candidate, Drained, Images, choose
+from tui.images.candidates import Candidate, choose
+from tui.images.pace import Drained
 from tui.model import (
     SOURCE,
     Lease,
@@ -26,6 +28,9 @@ from tui.model import (
 )
 from tui.stores import LeaseLost, Store
 from tui.trickle.progress import LaneView, Progress
+
+if TYPE_CHECKING:
+    from tui.images.obtain import Images
 
 WIDTH = 4
 """Images of one vehicle under way at once; they are recorded in candidate order all the same."""

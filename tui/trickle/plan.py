@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from tui.images import Candidates, choose
+from tui.images.candidates import Candidates, choose
 from tui.model import Lease, Result, RunOptions, Vehicle, VehicleResult
 from tui.stores import Store
 

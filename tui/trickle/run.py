@@ -10,12 +10,16 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from tui.images import PROFILES, Images
+from tui.images.pace import PROFILES
 from tui.model import Lease, Phase, Problem, RunOptions, RunRecord, Settlement, Snapshot, VehicleResult, Workload
 from tui.stores import LeaseLost, Store
 from tui.trickle.lane import Bench, VehicleLane
 from tui.trickle.progress import Progress
+
+if TYPE_CHECKING:
+    from tui.images.obtain import Images
 
 LEASE = 60.0
 """Seconds that a claimed vehicle stays this worker's without a heartbeat."""

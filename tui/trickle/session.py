@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from tui.images import PROFILES, Guard, Images, Limits, Pace
+from tui.images.pace import PROFILES, Pace
 from tui.model import RunOptions
 from tui.settings import Settings
 from tui.stores import Store, open_store
@@ -18,27 +18,33 @@ async def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Session:
-    """An open deployment. `title` names it in headers; `guard` says which addresses its images may come from."""
+    """An open deployment. `title` names it in headers.
+
+    `exempt` maps host names to the (ip, port) where they really are; only the demo has any. `command` is what starts
+    the program on this deployment again.
+    """
 
     store: Store
     settings: Settings
     title: str
-    guard: Guard = field(default_factory=Guard)
-    demo: bool = False
+    exempt: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    command: str = "backfill-tui"
     on_close: Callable[[], Awaitable[None]] = _nothing
 
     def trickle(self, options: RunOptions) -> Trickle:
         """A new run with a fetcher of its own."""
-        return Trickle(self.store, self._images(options.pace), options)
+        from tui.images.fetch import Limits  # the HTTP client is not needed to look at a store
+        from tui.images.guard import Guard
+        from tui.images.obtain import Images
 
-    def _images(self, pace: str) -> Images:
         settings = self.settings
-        return Images(
-            Pace(PROFILES[pace], settings.hosts),
-            guard=self.guard,
+        images = Images(
+            Pace(PROFILES[options.pace], settings.hosts),
+            guard=Guard(exempt=self.exempt),
             limits=Limits(deadline=settings.deadline, max_bytes=settings.max_bytes),
             contact=settings.contact,
         )
+        return Trickle(self.store, images, options)
 
     async def close(self) -> None:
         """Close the store and whatever came with it."""
@@ -49,4 +55,8 @@ class Session:
 async def open_session(settings: Settings) -> Session:
     """Open the store that the settings name; raises StoreError."""
     store = await open_store(settings.store)
-    return Session(store, settings, store.label)
+    return Session(store, settings, store.label, command=_command(settings))
+
+
+def _command(settings: Settings) -> str:
+    return "backfill-tui" if settings.store == Settings().store else f"backfill-tui --store {settings.store}"

@@ -11,7 +11,7 @@ from tui.app.widgets.ink import BLANK, Ink, Line, Piece, left, line_width, parts
 from tui.model import Vehicle
 
 if TYPE_CHECKING:
-    from tui.images import LeftOut
+    from tui.images.candidates import LeftOut
     from tui.trickle.plan import PlannedVehicle
 
 NOTE = 26
