@@ -70,11 +70,12 @@ class BackfillApp(App[None]):
     ACTIONS: ClassVar[tuple[Action, ...]] = ACTIONS
     BINDINGS = [*bindings("app", ACTIONS)]  # noqa: RUF012 - declared as such by Textual
 
-    session: reactive[Session | None] = reactive(None, init=False)
-    options: reactive[RunOptions] = reactive(RunOptions, init=False)
-    snapshot: reactive[Snapshot | None] = reactive(None, init=False)
-    counts: reactive[Counts | None] = reactive(None, init=False)
-    opening: reactive[bool] = reactive(False, init=False)
+    # `repaint` on an app paints the whole screen; the widgets that show these values look for themselves.
+    session: reactive[Session | None] = reactive(None, init=False, repaint=False)
+    options: reactive[RunOptions] = reactive(RunOptions, init=False, repaint=False)
+    snapshot: reactive[Snapshot | None] = reactive(None, init=False, repaint=False)
+    counts: reactive[Counts | None] = reactive(None, init=False, repaint=False)
+    opening: reactive[bool] = reactive(False, init=False, repaint=False)
 
     def __init__(
         self,

@@ -111,7 +111,7 @@ class LineList(Inked, Generic[T], can_focus=True):
         Binding("enter", "open", "Open", show=False, id="list.open"),
     ]
 
-    cursor: reactive[int] = reactive(0)
+    cursor: reactive[int] = reactive(0, repaint=False)
 
     @dataclass
     class Opened(Message):
