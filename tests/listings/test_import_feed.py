@@ -13,12 +13,13 @@ import pytest
 import pytest_asyncio
 
 from tui.listings.feeds import BadLine
-from tui.listings.intake import BATCH, ImportReport, import_feed
+from tui.listings.intake import ImportReport, import_feed
 from tui.model import Listing, Problem, Scope, Settlement, State, Vehicle, VehicleQuery
 from tui.stores import Store
 from tui.stores.local import LocalStore
 
 VIN = "1FTEX1EB0KFA12345"
+BATCH = 100
 URLS = ["http://a/1.jpg", "http://a/2.jpg"]
 
 
@@ -161,7 +162,7 @@ async def test_a_file_without_a_good_line(store: LocalStore, tmp_path: Path) -> 
 async def test_progress_rises_to_the_whole_file(store: LocalStore, tmp_path: Path) -> None:
     seen: list[ImportReport] = []
     path = feed(tmp_path, *[{"make": f"M{n}"} for n in range(2 * BATCH + 1)])
-    await import_feed(store, path, on_progress=seen.append)
+    await import_feed(store, path, on_progress=seen.append, batch_size=BATCH)
     assert [report.lines for report in seen] == [BATCH, 2 * BATCH, 2 * BATCH + 1]
     assert [report.fraction for report in seen] == sorted(report.fraction for report in seen)
 
@@ -175,7 +176,7 @@ async def test_a_cancelled_import_leaves_whole_batches_and_is_completed_later(
         if report.lines == 2 * BATCH:
             task.cancel()
 
-    task = asyncio.create_task(import_feed(store, path, on_progress=stop))
+    task = asyncio.create_task(import_feed(store, path, on_progress=stop, batch_size=BATCH))
     with pytest.raises(asyncio.CancelledError):
         await task
     written = (await store.counts()).vehicles

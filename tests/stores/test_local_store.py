@@ -426,6 +426,21 @@ async def test_workload_is_cut_at_the_cap(store: LocalStore) -> None:
     assert sum(load.vehicles for load in (await store.workload_by_organization(Scope(), 20, 2)).values()) == 2
 
 
+async def test_workload_is_what_could_be_claimed_now(store: LocalStore, clock: Clock) -> None:
+    await store.intake([listing("a"), listing("b"), listing("hidden", "u", is_public=False), listing("d")])
+    (lease, waiting) = await claim(store, 2)
+    await store.settle(waiting, Settlement(retry_at=clock.now + 2 * TTL))
+    assert await store.workload(Scope(), 20) == Workload(1, 2)
+    assert await store.workload(Scope(include_private=True), 20) == Workload(2, 3)
+    named = tuple(row.id for row in (await store.vehicles(VehicleQuery())).rows)
+    assert await store.workload(Scope(vehicle_ids=named), 1) == Workload(1, 1)
+    clock.now += TTL
+    assert await store.workload(Scope(), 20) == Workload(2, 4)
+    assert [row.vehicle.id for row in await store.peek(Scope(), 0, 1)] == [lease.vehicle.id]
+    clock.now += TTL
+    assert await store.workload(Scope(vehicle_ids=named, include_private=True), 20) == Workload(4, 7)
+
+
 @pytest.mark.parametrize(
     ("metadata", "urls", "state"),
     [

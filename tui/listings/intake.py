@@ -13,7 +13,7 @@ from tui.listings.feeds import BadLine, Feed, read_feed
 from tui.model import IntakeReport, Listing
 from tui.stores import Store
 
-BATCH = 2_000
+BATCH = 5_000
 _BAD_LINES_KEPT = 100
 
 
@@ -59,9 +59,9 @@ class _Source:
         self._lock = threading.Lock()
         self._feed: Feed = read_feed(path, organization)
 
-    def take(self) -> _Batch:
+    def take(self, count: int) -> _Batch:
         with self._lock:
-            records = list(islice(self._feed, BATCH))
+            records = list(islice(self._feed, count))
             listings = tuple(record for record in records if isinstance(record, Listing))
             bad = tuple(record for record in records if isinstance(record, BadLine))
             return _Batch(listings, bad, self._feed.fraction)
@@ -76,19 +76,22 @@ async def import_feed(
     path: Path,
     organization: str | None = None,
     on_progress: Callable[[ImportReport], None] | None = None,
+    *,
+    batch_size: int = BATCH,
 ) -> ImportReport:
     """Import a feed; `organization` is the dealer of records that name none.
 
-    `on_progress` is called after every batch. A cancelled import leaves whole batches, and importing the same file
-    again completes it. Raises `Problem` when the file cannot be read, `StoreError` when the store cannot be written.
+    `on_progress` is called after every batch of `batch_size` records, each one transaction. A cancelled import leaves
+    whole batches, and importing the same file again completes it. Raises `Problem` when the file cannot be read,
+    `StoreError` when the store cannot be written.
     """
     source = await asyncio.to_thread(_Source, path, organization)
     report = ImportReport()
-    reading = asyncio.create_task(asyncio.to_thread(source.take))
+    reading = asyncio.create_task(asyncio.to_thread(source.take, batch_size))
     try:
         while (batch := await reading).listings or batch.bad:
             # The next batch is read while this one is written.
-            reading = asyncio.create_task(asyncio.to_thread(source.take))
+            reading = asyncio.create_task(asyncio.to_thread(source.take, batch_size))
             report = report.plus(batch, await store.intake(batch.listings) if batch.listings else IntakeReport())
             if on_progress:
                 on_progress(report)

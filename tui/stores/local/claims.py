@@ -17,6 +17,8 @@ _WOKEN_AT_ONCE = 5_000
 
 _FREE = "open AND wakes_at IS NULL"
 _WOKEN = "open AND wakes_at <= :now"
+_KEYED = "{} IN (SELECT value FROM json_each(:keys)) AND"
+_IMAGES = "max(min(url_count, :cap) - finals, 0)"
 
 
 def claim(
@@ -88,14 +90,18 @@ def _ranked(
     db: sqlite3.Connection, scope: Scope, now: float, where: str, limit: int, offset: int = 0, organization: int = 0
 ) -> list[tuple[int, int]]:
     # Each branch walks an index in its own order and SQLite merges them, so only what is asked for is read.
-    branches = [
-        f"SELECT rank, vehicle FROM image_backfill_jobs WHERE {where} is_public = {public} AND {state}"
-        for public in ((1, 0) if scope.include_private else (1,))
-        for state in (_FREE, _WOKEN)
-    ]
-    query = " UNION ALL ".join(branches) + " ORDER BY rank, vehicle LIMIT :limit OFFSET :offset"
+    query = f"{_branches(scope, 'rank, vehicle', where)} ORDER BY rank, vehicle LIMIT :limit OFFSET :offset"
     values = {"organization": organization, "now": now, "limit": limit, "offset": offset}
     return [(row["rank"], row["vehicle"]) for row in db.execute(query, values)]
+
+
+def _branches(scope: Scope, columns: str, where: str) -> str:
+    """A query for claimable vehicles, put together from parts that each have an index."""
+    return " UNION ALL ".join(
+        f"SELECT {columns} FROM image_backfill_jobs WHERE {where} is_public = {public} AND {state}"
+        for public in ((1, 0) if scope.include_private else (1,))
+        for state in (_FREE, _WOKEN)
+    )
 
 
 def _organizations_at_work(db: sqlite3.Connection, scope: Scope) -> list[int]:
@@ -130,22 +136,14 @@ def _named(db: sqlite3.Connection, scope: Scope, now: float) -> list[tuple[int, 
 
 def workload(db: sqlite3.Connection, scope: Scope, cap: int, now: float) -> Workload:
     """Claimable vehicles and the images that they have to come under `cap`."""
-    where, values = "1", dict[str, object]()
+    where, keys = "", list[int]()
     if scope.vehicle_ids:
-        where, values = (
-            "vehicle IN (SELECT value FROM json_each(:keys))",
-            {"keys": json.dumps([key for _, key in _named(db, scope, now)])},
-        )
+        where, keys = _KEYED.format("vehicle"), [key for _, key in _named(db, scope, now)]
     elif scope.organization_ids:
-        where, values = (
-            "organization IN (SELECT value FROM json_each(:keys))",
-            {"keys": json.dumps(_organizations_at_work(db, scope))},
-        )
-    query = f"""
-        SELECT COUNT(*), COALESCE(SUM(max(min(url_count, :cap) - finals, 0)), 0) FROM image_backfill_jobs
-        WHERE {where} AND open AND (wakes_at IS NULL OR wakes_at <= :now) AND (is_public OR :private)
-    """
-    row = db.execute(query, {**values, "cap": cap, "now": now, "private": scope.include_private}).fetchone()
+        where, keys = _KEYED.format("organization"), _organizations_at_work(db, scope)
+    found = _branches(scope, f"{_IMAGES} AS images", where)
+    query = f"SELECT COUNT(*), COALESCE(SUM(images), 0) FROM ({found})"
+    row = db.execute(query, {"keys": json.dumps(keys), "cap": cap, "now": now}).fetchone()
     return Workload(row[0], row[1])
 
 
@@ -153,8 +151,8 @@ def workload_by_organization(
     db: sqlite3.Connection, scope: Scope, cap: int, limit: int, now: float
 ) -> dict[str, Workload]:
     """The workload of the first `limit` vehicles to be claimed, by organization id."""
-    query = """
-        SELECT COALESCE(k.organization_id, ''), COUNT(*), SUM(max(min(j.url_count, :cap) - j.finals, 0))
+    query = f"""
+        SELECT COALESCE(k.organization_id, ''), COUNT(*), SUM({_IMAGES})
         FROM json_each(:keys) wanted
         CROSS JOIN image_backfill_jobs j ON j.vehicle = wanted.value
         LEFT JOIN image_backfill_organizations k ON k.key = j.organization

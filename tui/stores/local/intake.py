@@ -37,6 +37,9 @@ INSERT INTO vehicles ({", ".join(_COLUMNS)}, status, listing_source, created_at,
 VALUES ({", ".join(f":{name}" for name in _COLUMNS)}, 'active', 'feed', :at, :at, :id)
 """
 
+# SQLite refuses NaN in JSON, and a refusal in the middle of a batch would cost all of it.
+_to_json = json.JSONEncoder(allow_nan=False).encode
+
 _MARKS = ("images_backfilled", "images_backfilled_at")
 
 
@@ -184,7 +187,7 @@ def _told(listing: Listing, organization: str | None) -> dict[str, object]:
         "mileage": listing.mileage,
         "asking_price": listing.price,
         "is_public": None if listing.is_public is None else int(listing.is_public),
-        "origin_metadata": json.dumps(_metadata({}, listing), allow_nan=False),
+        "origin_metadata": _to_json(_metadata({}, listing)),
         "origin_organization_id": organization,
         "discovery_url": listing.link,
         "listing_url": listing.link,
@@ -197,7 +200,7 @@ def _merged_metadata(old: object, listing: Listing) -> object:
     if not isinstance(content, dict):
         return old
     after = _metadata(content, listing)
-    return old if after == content else json.dumps(after, allow_nan=False)
+    return old if after == content else _to_json(after)
 
 
 def _metadata(old: Mapping[str, object], listing: Listing) -> dict[str, object]:
