@@ -20,10 +20,13 @@ def start(
 ) -> Worker[None]:
     """Run a task in a worker of `node`, in place of the one of the same group; what it does not catch is shown.
 
-    The coroutine is made by the worker, so that one which is replaced before it began leaves nothing unawaited.
+    The coroutine is made by the worker, so that one which is replaced before it began leaves nothing unawaited. It
+    has a description because Textual would make one of the arguments' reprs, a whole session's among them.
     """
     work = partial(_shown, node, partial(task, *args))
-    worker: Worker[None] = node.run_worker(work, name=group, group=group, exclusive=True, exit_on_error=False)
+    worker: Worker[None] = node.run_worker(
+        work, name=group, group=group, description=group, exclusive=True, exit_on_error=False
+    )
     return worker
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from textual import work
 from textual.app import ComposeResult
 
 from tui.app import words
 from tui.app.actions import Action
+from tui.app.background import start
 from tui.app.screens.base import BaseScreen
 from tui.app.screens.confirm import ConfirmScreen
 from tui.app.widgets import failure_lines as draw
@@ -89,9 +89,11 @@ class FailuresScreen(BaseScreen):
         """Ask the store, behind the paint."""
         self.load()
 
-    @work(exclusive=True, group="failures", exit_on_error=False)
-    async def load(self) -> None:
+    def load(self) -> None:
         """Ask the store for all groups."""
+        start(self, "failures", self._load)
+
+    async def _load(self) -> None:
         session = self.backfill.session
         if session is None:
             return
@@ -113,9 +115,9 @@ class FailuresScreen(BaseScreen):
         self.refresh_bindings()
 
     def _head(self, width: int) -> Sequence[Line]:
-        start = (Piece("Failures", Ink.STRONG), Piece("   by host and reason" if width >= ROOMY else "", Ink.DIM))
+        title = (Piece("Failures", Ink.STRONG), Piece("   by host and reason" if width >= ROOMY else "", Ink.DIM))
         total = (Piece(self.error, Ink.BAD),) if self.error else draw.total_line(self.groups, self.asked)
-        return (spread(start, total, width),)
+        return (spread(title, total, width),)
 
     def _titles(self, width: int) -> Sequence[Line]:
         return (draw.column_titles(self.order, width - 1),) if self.groups else ()
@@ -131,28 +133,30 @@ class FailuresScreen(BaseScreen):
         """Enter opens the example."""
         self.action_open_url()
 
-    @work(group="retry", exit_on_error=False)
+    def _let_retry(self, groups: Sequence[RefusalGroup]) -> None:
+        """In a worker of the app and a group of its own: neither leaving the screen nor another retry ends it."""
+        start(self.backfill, f"retry {[(group.host, group.reason.value) for group in groups]}", self._forget, groups)
+
     async def _forget(self, groups: Sequence[RefusalGroup]) -> None:
         session = self.backfill.session
         if session is None:
             return
         try:
             vehicles = await _each(session.store.retry, groups)
-        except Problem as problem:
-            self.notify(str(problem), severity="error", markup=False)
-        else:
             self.notify(f"{words.plural(vehicles, 'vehicle')} can be claimed again.")
-        self.backfill.refresh_counts()
-        self.load()
+        finally:
+            self.backfill.refresh_counts()
+            if self.is_attached:
+                self.load()
 
     def action_retry(self) -> None:
         """Let the next run try the group under the cursor again."""
         if self.current is not None:
-            self._forget((self.current,))
+            self._let_retry((self.current,))
 
     def action_retry_all(self) -> None:
         """The same for every group whose reason may pass."""
-        self._forget([group for group in self.groups if group.reason.retry_may_help])
+        self._let_retry([group for group in self.groups if group.reason.retry_may_help])
 
     def action_unpark(self) -> None:
         """Ask for URLs again that were refused for good, once the operator has agreed."""
@@ -168,7 +172,7 @@ class FailuresScreen(BaseScreen):
 
         def answer(agreed: bool | None) -> None:
             if agreed:
-                self._forget((group,))
+                self._let_retry((group,))
 
         self.app.push_screen(question, answer)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from textual import work
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
 from tui.app import words
 from tui.app.actions import Action
+from tui.app.background import start
 from tui.app.screens.base import BaseScreen
 from tui.app.widgets import history_lines as draw
 from tui.app.widgets.canvas import LineList
@@ -91,11 +91,9 @@ class HistoryScreen(BaseScreen):
 
     def on_screen_resume(self) -> None:
         """Ask the store, behind the paint."""
-        self.load()
+        start(self, "history", self._load)
 
-    @work(exclusive=True, group="history", exit_on_error=False)
-    async def load(self) -> None:
-        """Ask the store for its newest runs."""
+    async def _load(self) -> None:
         session = self.backfill.session
         if session is None:
             return

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-from textual import work
 from textual.app import ComposeResult
 
 from tui.app import words
 from tui.app.actions import Action
+from tui.app.background import start
 from tui.app.screens.base import BaseScreen
 from tui.app.widgets.canvas import LineList
 from tui.app.widgets.ink import BLANK, Ink, Line, Piece, line_width, spread
@@ -89,9 +89,8 @@ class PreviewScreen(BaseScreen):
         """Start over with the present options."""
         self._planned_at = self._moment()
         self.totals, self._kept, self.planning, self.error = Totals(), 0, True, ""
-        self._plan()
+        start(self, "preview", self._plan)
 
-    @work(exclusive=True, group="preview", exit_on_error=False)
     async def _plan(self) -> None:
         self.list.show(())
         try:
@@ -144,13 +143,13 @@ class PreviewScreen(BaseScreen):
 
     def _head(self, width: int) -> Sequence[Line]:
         cap = self.backfill.options.max_images
-        start = (Piece("Preview", Ink.STRONG), Piece(f"   {self._about()}", Ink.DIM))
+        title = (Piece("Preview", Ink.STRONG), Piece(f"   {self._about()}", Ink.DIM))
         if self.error:
-            return spread(start, (), width), (Piece(self.error, Ink.BAD),), BLANK
+            return title, (Piece(words.clean(self.error), Ink.BAD),), BLANK
         end: Line = (Piece("planning …" if self.planning else "nothing is written", Ink.DIM),)
-        if not self.planning and line_width(start) + line_width(end) + 2 > width:
+        if not self.planning and line_width(title) + line_width(end) + 2 > width:
             end = ()
-        return spread(start, end, width), spread(totals_line(self.totals, cap), self._shown(), width), BLANK
+        return spread(title, end, width), spread(totals_line(self.totals, cap), self._shown(), width), BLANK
 
     def _about(self) -> str:
         limit = self.backfill.options.limit
