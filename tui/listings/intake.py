@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from tui.listings.feeds import BadLine, Feed, read_feed
+from tui.listings.feeds import BadLine, read_feed
 from tui.model import IntakeReport, Listing
 from tui.stores import Store
 
 BATCH = 5_000
 _BAD_LINES_KEPT = 100
+
+# A thread that parses can keep the event loop waiting for as long as it runs: so it runs for some 20 ms at a time.
+_READ_AT_ONCE = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +36,18 @@ class ImportReport:
     bad: tuple[BadLine, ...] = ()
     fraction: float = 0.0
 
-    def plus(self, batch: _Batch, written: IntakeReport) -> ImportReport:
+    def plus(self, written: IntakeReport, bad: Sequence[BadLine], fraction: float) -> ImportReport:
         """The report after one more batch."""
+        good = written.inserted + written.updated + written.unchanged
         return ImportReport(
-            lines=self.lines + len(batch.listings) + len(batch.bad),
+            lines=self.lines + good + len(bad),
             inserted=self.inserted + written.inserted,
             updated=self.updated + written.updated,
             unchanged=self.unchanged + written.unchanged,
-            bad_count=self.bad_count + len(batch.bad),
-            bad=(self.bad + batch.bad)[:_BAD_LINES_KEPT],
-            fraction=batch.fraction,
+            bad_count=self.bad_count + len(bad),
+            bad=(*self.bad, *bad)[:_BAD_LINES_KEPT],
+            fraction=fraction,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    listings: tuple[Listing, ...]
-    bad: tuple[BadLine, ...]
-    fraction: float
 
 
 class _Source:
@@ -57,14 +55,15 @@ class _Source:
 
     def __init__(self, path: Path, organization: str | None) -> None:
         self._lock = threading.Lock()
-        self._feed: Feed = read_feed(path, organization)
+        self._feed = read_feed(path, organization)
 
-    def take(self, count: int) -> _Batch:
+    @property
+    def fraction(self) -> float:
+        return self._feed.fraction
+
+    def take(self, count: int) -> list[Listing | BadLine]:
         with self._lock:
-            records = list(islice(self._feed, count))
-            listings = tuple(record for record in records if isinstance(record, Listing))
-            bad = tuple(record for record in records if isinstance(record, BadLine))
-            return _Batch(listings, bad, self._feed.fraction)
+            return list(islice(self._feed, count))
 
     def close(self) -> None:
         with self._lock:
@@ -87,16 +86,29 @@ async def import_feed(
     """
     source = await asyncio.to_thread(_Source, path, organization)
     report = ImportReport()
-    reading = asyncio.create_task(asyncio.to_thread(source.take, batch_size))
     try:
-        while (batch := await reading).listings or batch.bad:
-            # The next batch is read while this one is written.
-            reading = asyncio.create_task(asyncio.to_thread(source.take, batch_size))
-            report = report.plus(batch, await store.intake(batch.listings) if batch.listings else IntakeReport())
+        while batch := await _batch(source, batch_size):
+            bad = [record for record in batch if isinstance(record, BadLine)]
+            report = report.plus(await store.intake(_drained(batch)), bad, source.fraction)
             if on_progress:
                 on_progress(report)
     finally:
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
         await asyncio.to_thread(source.close)
     return replace(report, fraction=1.0)
+
+
+async def _batch(source: _Source, size: int) -> deque[Listing | BadLine]:
+    batch = deque[Listing | BadLine]()
+    while len(batch) < size:
+        records = await asyncio.to_thread(source.take, min(_READ_AT_ONCE, size - len(batch)))
+        if not records:
+            break
+        batch += records
+    return batch
+
+
+def _drained(batch: deque[Listing | BadLine]) -> Iterator[Listing]:
+    # Each record is forgotten as the next is taken: to free thousands at once would stop every thread.
+    while batch:
+        if isinstance(record := batch.popleft(), Listing):
+            yield record

@@ -7,6 +7,7 @@ import sqlite3
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from tui.model import IntakeReport, Listing
 from tui.stores.local import rows
@@ -37,6 +38,9 @@ INSERT INTO vehicles ({", ".join(_COLUMNS)}, status, listing_source, created_at,
 VALUES ({", ".join(f":{name}" for name in _COLUMNS)}, 'active', 'feed', :at, :at, :id)
 """
 
+# Python frees objects without letting another thread in, the event loop's included: so never many at once.
+_FEW = 250
+
 # SQLite refuses NaN in JSON, and a refusal in the middle of a batch would cost all of it.
 _to_json = json.JSONEncoder(allow_nan=False).encode
 
@@ -44,12 +48,15 @@ _MARKS = ("images_backfilled", "images_backfilled_at")
 
 
 def intake(db: sqlite3.Connection, listings: Iterable[Listing], now: float) -> IntakeReport:
-    """Write a batch of listings in one transaction."""
+    """Write listings in one transaction, taken from `listings` a few at a time."""
+    report, waiting = IntakeReport(), iter(listings)
     with writing(db):
-        batch = _Batch(db, list(listings))
-        batch.fold()
-        batch.write(now)
-        return batch.report()
+        while few := list(islice(waiting, _FEW)):
+            batch = _Batch(db, few)
+            batch.fold()
+            batch.write(now)
+            report += batch.report()
+    return report
 
 
 def id_of(identity: str) -> str:

@@ -189,8 +189,8 @@ class LocalStore:
         return await self._read(journal.runs, limit)
 
     async def intake(self, listings: Iterable[Listing]) -> IntakeReport:
-        """Write a batch of listings in one transaction."""
-        return await self._write(intake.intake, list(listings), self._clock())
+        """Write a batch of listings in one transaction; they are taken from `listings` in the writer's thread."""
+        return await self._write(intake.intake, listings, self._clock())
 
 
 def _open(folder: Path) -> tuple[Path, sqlite3.Connection, sqlite3.Connection | None]:
