@@ -261,6 +261,13 @@ def test_no_bytes_break_it(tmp_path_factory: pytest.TempPathFactory, content: by
     assert numbers == sorted(set(numbers))
 
 
+def test_a_carriage_return_in_the_header_is_no_header(tmp_path: Path) -> None:
+    path = tmp_path / "feed.csv"
+    path.write_bytes(b"vin,ma\rke,link\n")
+    with pytest.raises(Problem, match="no column known here"):
+        list(read_feed(path))
+
+
 @given(st.lists(st.lists(st.text(alphabet='a",\n ;\t', max_size=6), min_size=2, max_size=3), max_size=8))
 def test_every_line_of_a_table_is_read_or_told(tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]) -> None:
     path = tmp_path_factory.mktemp("any") / "feed.csv"

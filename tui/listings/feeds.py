@@ -176,7 +176,10 @@ def _table(
 
 
 def _cells(text: str, delimiter: str) -> list[str]:
-    return [column(cell) for cell in next(csv.reader([text], delimiter=delimiter), [])]
+    try:
+        return [column(cell) for cell in next(csv.reader([text], delimiter=delimiter), [])]
+    except csv.Error:  # a carriage return inside the line, say: whatever this is, it is no header
+        return []
 
 
 class _Rows(Iterator["Listing | BadLine"]):
@@ -198,7 +201,7 @@ class _Rows(Iterator["Listing | BadLine"]):
             try:
                 row = next(self._reader)
             except csv.Error:
-                return self._bad("a quote is never closed, or a cell is longer than 128 KB")
+                return self._bad("a quote is never closed, a line ends in the middle, or a cell is longer than 128 KB")
             if any(cell.strip() for cell in row) or any(line.fault for line in self._lines.taken):
                 return self._record(row)
 
