@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from textual.geometry import Region
 from textual.pilot import Pilot
 
 from tests.support.pilot import driven, shown, until
@@ -161,6 +162,31 @@ async def test_a_snapshot_repaints_only_what_changed(app: BackfillApp, web: Web)
         app._look()
         await pilot.pause()
         assert sum(old != new for old, new in zip(before, page.lines, strict=True)) <= 3
+
+
+async def test_a_snapshot_neither_repaints_the_whole_screen_nor_one_behind_it(
+    app: BackfillApp, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with driven(app) as pilot:
+        await run_held(pilot, app, web)
+        screen = app.screen
+        painted: list[RunScreen] = []
+
+        def refresh(self: RunScreen, *regions: Region, **more: bool) -> RunScreen:
+            painted.append(self)
+            return self
+
+        monkeypatch.setattr(RunScreen, "refresh", refresh)
+        app._look()
+        await pilot.pause()
+        assert painted == []
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.screen, FailuresScreen))
+        page = screen.query_one(RunPage)
+        before = page.seen
+        app._look()
+        await pilot.pause()
+        assert page.seen is before is not app.snapshot
 
 
 async def test_refusals_are_told_in_the_log(app: BackfillApp, web: Web) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import sys
 from pathlib import Path
@@ -31,8 +32,14 @@ def open_face(arguments: Arguments) -> int:
 
 async def _load() -> None:
     """Load the engine and the HTTP client behind the app's first paint, in a thread: they take their time."""
-    for name in ("tui.cli.sessions", "tui.images.obtain"):
+    for name in ("tui.cli.sessions", "tui.images.obtain", "anyio._backends._asyncio"):
         await asyncio.to_thread(importlib.import_module, name)
+
+
+def _settled(session: Session) -> Session:
+    """Spare the collector what is here to stay: it would stop the screen for 100 ms whenever it looked through it."""
+    gc.freeze()
+    return session
 
 
 def _doors(settings: Settings) -> Doors:
@@ -40,13 +47,13 @@ def _doors(settings: Settings) -> Doors:
         await _load()
         from tui.cli.sessions import open_demo_session
 
-        return await open_demo_session(settings, Path())
+        return _settled(await open_demo_session(settings, Path()))
 
     async def store(url: str) -> Session:
         await _load()
         from tui.cli.sessions import open_store_session
 
-        return await open_store_session(settings, url)
+        return _settled(await open_store_session(settings, url))
 
     return Doors(demo, store)
 
@@ -56,7 +63,7 @@ def _opening(arguments: Arguments) -> Opening | None:
         await _load()
         from tui.cli.sessions import open_chosen
 
-        return await open_chosen(arguments, images=True)
+        return _settled(await open_chosen(arguments, images=True))
 
     return opening if _chosen(arguments) else None
 

@@ -59,6 +59,11 @@ class BaseScreen(Screen[None]):
         """The widgets between header and footer."""
         yield from ()
 
+    def on_screen_resume(self) -> None:
+        """Catch up with what happened while another screen was on top."""
+        for header in self.query(StatusHeader):
+            header.redraw()
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey what cannot be done now, as the registry says."""
         return state_of(self, self.ACTIONS, action)

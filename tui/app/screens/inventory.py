@@ -120,7 +120,7 @@ class InventoryScreen(BaseScreen):
         self.refresh_bindings()
 
     def _counts_changed(self, counts: Counts | None) -> None:
-        if self.is_current and counts is not None:
+        if self.is_active and counts is not None:
             self._reload(stay=True)
 
     def _options_changed(self) -> None:

@@ -56,7 +56,7 @@ class RunScreen(BaseScreen):
         self.watch(self.app, "options", self._show_options)
 
     def on_screen_resume(self) -> None:
-        """Catch up with what happened while another screen was on top."""
+        """Catch up; be the summary of a run that has ended meanwhile."""
         self._look(self.backfill.snapshot)
         if not self.backfill.running:
             self.call_after_refresh(self._conclude)
@@ -68,7 +68,7 @@ class RunScreen(BaseScreen):
         page.redraw()
 
     def _look(self, seen: Snapshot | None) -> None:
-        if seen is None or not self.is_current:
+        if seen is None or not self.is_active:
             return
         with self.app.batch_update():
             page = self.query_one(RunPage)
@@ -99,7 +99,7 @@ class RunScreen(BaseScreen):
 
     def _conclude(self) -> None:
         app = self.backfill
-        if self.is_current and app.trickle is not None and not app.running:
+        if self.is_active and app.trickle is not None and not app.running:
             from tui.app.screens.summary import SummaryScreen
 
             app.switch_screen(SummaryScreen(app.trickle.snapshot(), app.trickle.results))

@@ -83,9 +83,13 @@ class Canvas(Inked):
             self.virtual_size = Size(self.size.width, len(self.lines))
             self.refresh(layout=True)
             return
-        for y, (old, new) in enumerate(zip(before, self.lines, strict=True)):
-            if old != new:
-                self.refresh(Region(0, y, self.size.width, 1))
+        changed = [
+            Region(0, y, self.size.width, 1)
+            for y, (old, new) in enumerate(zip(before, self.lines, strict=True))
+            if old != new
+        ]
+        if changed:
+            self.refresh(*changed)
 
     def on_resize(self, event: events.Resize) -> None:
         """Draw again for the new width."""

@@ -28,7 +28,12 @@ class StatusHeader(Canvas):
     def on_mount(self) -> None:
         """Look at the app's state for as long as the screen lives."""
         for name in ("session", "counts", "snapshot"):
-            self.watch(self.app, name, self.redraw, init=False)
+            self.watch(self.app, name, self._look, init=False)
+
+    def _look(self) -> None:
+        """Draw, unless another screen is on top: Textual would paint all of that one again for it."""
+        if self.screen.is_active:
+            self.redraw()
 
     def draw(self, width: int) -> Sequence[Line]:
         """The line."""

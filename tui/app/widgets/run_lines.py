@@ -115,12 +115,14 @@ def counters(tally: Tally) -> Line:
 
 def organizations(groups: Sequence[OrganizationProgress], width: int, rows: int) -> list[Line]:
     """A bar for each organization, those still going first; what finds no room is counted on the last row."""
-    ordered = sorted(groups, key=lambda group: group.done >= group.total)
-    return _limited([_organization(group, width, _widest(groups)) for group in ordered], rows)
+    kept = len(groups) if len(groups) <= rows else max(0, rows - 1)
+    digits = max((len(f"{group.total:,}") for group in groups), default=1)
+    ordered = sorted(groups, key=lambda group: group.done >= group.total)[:kept]
+    return _with_rest([_organization(group, width, digits) for group in ordered], len(groups) - kept, rows)
 
 
-def _widest(groups: Sequence[OrganizationProgress]) -> int:
-    return max((len(f"{group.total:,}") for group in groups), default=1)
+def _with_rest(lines: list[Line], hidden: int, rows: int) -> list[Line]:
+    return [*lines, (Piece(f"+ {hidden:,} more", Ink.DIM),)][:rows] if hidden else lines
 
 
 def _organization(group: OrganizationProgress, width: int, digits: int) -> Line:
@@ -129,13 +131,6 @@ def _organization(group: OrganizationProgress, width: int, digits: int) -> Line:
     tick = Piece("✓" if group.done >= group.total else " ", Ink.GOOD)
     label = Piece(left(words.clean(group.name or group.id[:8]) or "no organization", name) + "  ", Ink.PLAIN)
     return (label, *bar(group.done, group.total, max(4, width - name - 3 - len(end))), Piece(end), tick)
-
-
-def _limited(lines: list[Line], rows: int) -> list[Line]:
-    if len(lines) <= rows:
-        return lines
-    kept = max(0, rows - 1)
-    return [*lines[:kept], (Piece(f"+ {len(lines) - kept:,} more", Ink.DIM),)][:rows]
 
 
 def lanes(shown: Sequence[Lane], width: int, rows: int) -> list[Line]:
@@ -187,8 +182,7 @@ def hosts(paces: Sequence[HostPace], width: int, rows: int) -> list[Line]:
     kept = len(paces) if len(paces) <= rows else max(0, rows - 1)
     telling = sorted(paces, key=lambda pace: (-(pace.wait > 0), -pace.in_flight, pace.host))[:kept]
     lines: list[Line] = [_host(pace, width) for pace in sorted(telling, key=lambda pace: pace.host)]
-    hidden = len(paces) - kept
-    return [*lines, (Piece(f"+ {hidden:,} more", Ink.DIM),)][:rows] if hidden else lines
+    return _with_rest(lines, len(paces) - kept, rows)
 
 
 def _host(pace: HostPace, width: int) -> Line:
