@@ -53,7 +53,7 @@ class Session:
 
 
 async def open_session(settings: Settings) -> Session:
-    """Open the store that the settings name; raises StoreError."""
+    """Open the store that the settings name; raises Problem."""
     store = await open_store(settings.store)
     return Session(store, settings, store.label, command=_command(settings))
 
