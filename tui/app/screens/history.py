@@ -126,7 +126,7 @@ class HistoryScreen(BaseScreen):
         return (Piece(more + words.plural(len(self.records), "run"), Ink.DIM),)
 
     def on_line_list_opened(self) -> None:
-        """Enter shows one run in full."""
+        """A second click shows one run in full."""
         self.action_details()
 
     def action_details(self) -> None:

@@ -112,5 +112,5 @@ def _counts(record: RunRecord) -> list[Line]:
         if count:
             told.append(_row(name, words.thousands(count)))
     for value, count in sorted(tally.refusals.items(), key=lambda item: -item[1]):
-        told.append(_row("", f"{right(words.thousands(count), 6)}  {Reason(value).words} ({Reason(value).advice})"))
+        told.append(_row("", f"{left(words.thousands(count), 6)} {Reason(value).words} ({Reason(value).advice})"))
     return told

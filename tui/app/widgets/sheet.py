@@ -15,12 +15,15 @@ from tui.app.widgets.ink import Line
 class Sheet(Inked, can_focus=True):
     """Shows what `compose_lines` gives for its width; the arrow keys scroll."""
 
-    DEFAULT_CSS = "Sheet { overflow-x: hidden; padding: 0 1; }"
+    DEFAULT_CSS = """
+    Sheet { overflow: hidden auto; scrollbar-gutter: stable; padding: 0 1; }
+    Sheet.-still { overflow: hidden hidden; }
+    """
 
     def __init__(
         self, compose_lines: Callable[[int], Sequence[Line]], *, id: str | None = None, focusable: bool = True
     ) -> None:
-        super().__init__(id=id)
+        super().__init__(id=id, classes="" if focusable else "-still")
         self.can_focus = focusable
         self._compose_lines = compose_lines
         self.lines: Sequence[Line] = ()
