@@ -198,6 +198,34 @@ async def test_pause_lets_nothing_new_start_and_says_when_it_is_true(store: Stor
     assert (await running).tally.stored == 12
 
 
+async def test_a_pause_between_two_vehicles_does_not_end_the_run(store: Store, web: Web, make: MakeTrickle) -> None:
+    await fill(store, web, 2, images=1)
+    web.hold.clear()
+    trickle = make(batch_size=1)
+    running = asyncio.create_task(trickle.run())
+    await until(lambda: web.holding == 1)
+    trickle.pause()
+    web.hold.set()
+    await until(lambda: trickle.snapshot().vehicles_done == 1)
+    await until(lambda: trickle.snapshot().phase is Phase.PAUSED)
+    assert not running.done()
+    trickle.resume()
+    assert (await running).vehicles_done == 2
+
+
+async def test_tuning_twice_in_a_row_counts_both(store: Store, web: Web, make: MakeTrickle) -> None:
+    await fill(store, web, 6, images=1)
+    web.hold.clear()
+    trickle = make(batch_size=1, limit=2)
+    running = asyncio.create_task(trickle.run())
+    await until(lambda: web.holding == 1)
+    trickle.tune(trickle.options.tuned(limit=5))
+    trickle.tune(trickle.options.tuned(batch_size=2))
+    await until(lambda: trickle.snapshot().vehicles_total == 5)
+    web.hold.set()
+    assert (await running).vehicles_done == 5
+
+
 async def test_stop_drains_and_releases(store: Store, web: Web, make: MakeTrickle, tmp_path: Path) -> None:
     await fill(store, web, 4, images=12)
     web.hold.clear()

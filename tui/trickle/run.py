@@ -137,7 +137,7 @@ class Trickle:
         before, self.options = self.options, options
         if options.pace != before.pace:
             self._images.pace.retune(PROFILES[options.pace])
-        self._recount = (options.limit, options.max_images) != (before.limit, before.max_images)
+        self._recount |= (options.limit, options.max_images) != (before.limit, before.max_images)
         self._changed.set()
 
     async def run(self) -> Snapshot:
@@ -190,12 +190,17 @@ class Trickle:
             if self._wants_more():
                 await self._claim()
             self._fill_lanes()
-            if not self._lanes:
+            if not self._lanes and not self._held_back:
                 return
             await self._wait()
 
+    @property
+    def _held_back(self) -> bool:
+        """Whether only a pause keeps the run from looking for more."""
+        return self._images.pace.paused and not self._stopping
+
     def _wants_more(self) -> bool:
-        if self._stopping or self._exhausted or self._queue or self._images.pace.paused:
+        if self._stopping or self._exhausted or self._queue or self._held_back:
             return False
         return len(self._lanes) < self.options.batch_size and self._claimed < self.options.limit
 
