@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from textual.app import ComposeResult
-from textual.screen import ModalScreen
 
 from tui.app import words
 from tui.app.actions import Action
 from tui.app.background import start
 from tui.app.screens.base import BaseScreen
+from tui.app.screens.dialog import Dialog
 from tui.app.widgets import history_lines as draw
 from tui.app.widgets.canvas import LineList
 from tui.app.widgets.ink import Ink, Line, Piece, clip, spread
@@ -21,25 +21,24 @@ from tui.model import Problem, RunRecord, Scope
 SHOWN = 200
 
 
-class RunDetails(ModalScreen[None]):
+class RunDetails(Dialog[None]):
     """One run in full, over the list."""
 
-    BINDINGS = [("escape,enter,q", "dismiss", "Back")]  # noqa: RUF012 - declared as such by Textual
-    DEFAULT_CSS = """
-    RunDetails { align: center middle; background: $background 60%; }
-    RunDetails Sheet {
-        width: 76; max-width: 96%; height: auto; max-height: 90%;
-        background: $surface; padding: 1 3;
-    }
-    """
+    AREA = "run_details"
+    ACTIONS = (Action("close", "escape,enter,q", "Close", show=1, palette=False),)
+    DEFAULT_CSS = "RunDetails Sheet { height: auto; max-height: 55vh; padding: 0; }"
 
     def __init__(self, record: RunRecord, now: float) -> None:
-        super().__init__()
+        super().__init__(f"Run {words.clean(record.run_id)}")
         self._record, self._now = record, now
 
-    def compose(self) -> ComposeResult:
+    def compose_box(self) -> ComposeResult:
         """The page."""
         yield Sheet(lambda width: [clip(line, width) for line in draw.details(self._record, self._now)])
+
+    def action_close(self) -> None:
+        """Back to the list."""
+        self.dismiss()
 
 
 class HistoryScreen(BaseScreen):

@@ -15,6 +15,8 @@ _FATES = {
     "failed": ("✕", Ink.BAD),
     "running": ("▶", Ink.ACCENT),
 }
+NARROW = 76
+MEDIUM = 86
 WIDE = 117
 
 
@@ -35,14 +37,18 @@ def lasted(record: RunRecord, now: float) -> float:
 def column_titles(width: int) -> Line:
     """The line over the list."""
     text = " " + left("started", 17) + left("run", 6) + " " * 14
-    text += _numbers("took", "vehicles", "stored", "refused", "deferred")
+    text += _numbers("took", "vehicles", "stored", "refused", "deferred", width)
     if width >= WIDE:
         text += _options("batch", "cap", "limit", "pace")
     return (Piece(text, Ink.DIM),)
 
 
-def _numbers(took: str, vehicles: str, stored: str, refused: str, deferred: str) -> str:
-    return right(took, 11) + right(vehicles, 10) + right(stored, 8) + right(refused, 9) + right(deferred, 10)
+def _numbers(took: str, vehicles: str, stored: str, refused: str, deferred: str, width: int) -> str:
+    """The narrower the list, the fewer."""
+    text = right(took, 11) + right(stored, 9)
+    if width >= NARROW:
+        text = right(took, 11) + right(vehicles, 10) + right(stored, 8) + right(refused, 9)
+    return text + (right(deferred, 10) if width >= MEDIUM else "")
 
 
 def _options(batch: str, cap: str, limit: str, pace: str) -> str:
@@ -59,6 +65,7 @@ def paint(record: RunRecord, width: int, now: float) -> Line:
         words.thousands(tally.stored),
         _count(tally.refused),
         _count(tally.deferred),
+        width,
     )
     line = (start, Piece(left(state.text, 14), state.ink), Piece(numbers))
     if width < WIDE:
@@ -82,8 +89,7 @@ def details(record: RunRecord, now: float) -> list[Line]:
     state = fate_piece(record, now)
     seen = record.ended_at if record.ended_at is not None else record.seen_at
     lines = [
-        (Piece(f"Run {words.clean(record.run_id)}   ", Ink.STRONG), state),
-        BLANK,
+        (Piece(left("fate", 14), Ink.DIM), state),
         _row("started", words.day_time(record.started_at)),
         _row("ended" if record.ended_at is not None else "last seen", words.day_time(seen)),
         _row("took", words.duration(lasted(record, now))),

@@ -186,7 +186,7 @@ def hosts(paces: Sequence[HostPace], width: int, rows: int) -> list[Line]:
 
 
 def _host(pace: HostPace, width: int) -> Line:
-    name = max(14, min(30, width - 32))
+    name = max(14, min(34, width - 29))
     speed = "no limit" if math.isinf(pace.rate) else f"{pace.rate:.3g}/s"
     ink = Ink.PLAIN if pace.in_flight or pace.wait else Ink.DIM
     return Piece(left(words.clean(pace.host), name) + "  ", ink), Piece(right(speed, 8), Ink.DIM), *_treatment(pace)

@@ -88,8 +88,8 @@ def _rows(title: str, told: Sequence[tuple[str, int, Ink, str]]) -> list[Line]:
             label = title if not lines else ""
             lines.append(
                 (
-                    Piece(left(label, 12), Ink.DIM),
-                    Piece(right(words.thousands(count), 9), ink),
+                    Piece(left(label, 10), Ink.DIM),
+                    Piece(right(words.thousands(count), 8), ink),
                     Piece("  " + left(name, 18)),
                     Piece(note, Ink.DIM),
                 )
@@ -112,7 +112,7 @@ def _left(counts: Counts | None) -> list[Line]:
         ("parked", counts.parked, Ink.BAD, "every URL was refused for good"),
     )
     if not any(count for _, count, _, _ in told):
-        return [(Piece(left("left", 12), Ink.DIM), Piece("nothing: every vehicle is served", Ink.GOOD))]
+        return [(Piece(left("left", 10), Ink.DIM), Piece("nothing: every vehicle is served", Ink.GOOD))]
     return _rows("left", told)
 
 
