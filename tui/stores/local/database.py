@@ -75,8 +75,8 @@ def reading(db: sqlite3.Connection) -> Iterator[None]:
         db.execute("ROLLBACK")
 
 
-def open_database(file: Path) -> tuple[sqlite3.Connection, sqlite3.Connection | None]:
-    """A reader and a writer on `file`, which is created if missing; the writer is None where it is read-only.
+def open_database(file: Path) -> tuple[list[sqlite3.Connection], sqlite3.Connection | None]:
+    """Two readers and a writer on `file`, which is created if missing; the writer is None where it is read-only.
 
     Raises `StoreError` when the file is no store or one of a newer version, and `sqlite3.Error`.
     """
@@ -85,20 +85,21 @@ def open_database(file: Path) -> tuple[sqlite3.Connection, sqlite3.Connection | 
     except sqlite3.OperationalError:
         if not file.exists():
             raise
-        return _open_for_looking(file), None
+        return [_open_for_looking(file), _open_for_looking(file)], None
     try:
         _prepare(writer, file)
     except sqlite3.OperationalError as error:
         writer.close()
         if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
             raise
-        return _open_for_looking(file), None
+        return [_open_for_looking(file), _open_for_looking(file)], None
     except BaseException:
         writer.close()
         raise
-    reader = _connect(file)
-    reader.execute("PRAGMA query_only = ON")
-    return reader, writer
+    readers = [_connect(file), _connect(file)]
+    for reader in readers:
+        reader.execute("PRAGMA query_only = ON")
+    return readers, writer
 
 
 def _connect(file: Path, parameters: str = "") -> sqlite3.Connection:

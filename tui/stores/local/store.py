@@ -39,15 +39,20 @@ R = TypeVar("R")
 class LocalStore:
     """The store in a folder: `store.sqlite3` and `objects/`. Open one with `await LocalStore.open(folder)`.
 
-    One connection writes and another reads, each in its own thread, so that no screen waits behind a write.
+    One connection writes, one reads and one weighs what is ahead, each in its own thread: no screen waits behind a
+    write, nor behind a question about a million vehicles.
     """
 
     def __init__(
-        self, folder: Path, reader: sqlite3.Connection, writer: sqlite3.Connection | None, clock: Callable[[], float]
+        self,
+        folder: Path,
+        readers: Sequence[sqlite3.Connection],
+        writer: sqlite3.Connection | None,
+        clock: Callable[[], float],
     ) -> None:
         self._folder = folder
         self._clock = clock
-        self._reader = Desk(reader, folder)
+        self._reader, self._scale = (Desk(reader, folder) for reader in readers)
         self._writer = Desk(writer, folder) if writer else None
         self._roll = workers.Roll(folder / "workers")
 
@@ -57,8 +62,8 @@ class LocalStore:
 
         Raises `StoreError` when it is a file, no store, damaged or of a newer version.
         """
-        folder, reader, writer = await asyncio.to_thread(_open, folder)
-        return cls(folder, reader, writer, clock)
+        folder, readers, writer = await asyncio.to_thread(_open, folder)
+        return cls(folder, readers, writer, clock)
 
     @property
     def label(self) -> str:
@@ -74,6 +79,7 @@ class LocalStore:
     async def close(self) -> None:
         """Finish what is being written, then let go of the files."""
         await self._reader.close()
+        await self._scale.close()
         if self._writer:
             await self._writer.close()
         self._roll.close()
@@ -81,11 +87,12 @@ class LocalStore:
     async def _read(
         self, query: Callable[Concatenate[sqlite3.Connection, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        def ask(db: sqlite3.Connection) -> R:
-            with reading(db):
-                return query(db, *args, **kwargs)
+        return await self._reader.run(_asking(query, *args, **kwargs))
 
-        return await self._reader.run(ask)
+    async def _weigh(
+        self, query: Callable[Concatenate[sqlite3.Connection, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        return await self._scale.run(_asking(query, *args, **kwargs))
 
     async def _write(
         self, work: Callable[Concatenate[sqlite3.Connection, P], R], *args: P.args, **kwargs: P.kwargs
@@ -131,11 +138,11 @@ class LocalStore:
 
     async def workload(self, scope: Scope, cap: int) -> Workload:
         """Claimable vehicles and the images that they have to come under `cap`."""
-        return await self._read(claims.workload, scope, cap, self._clock())
+        return await self._weigh(claims.workload, scope, cap, self._clock())
 
     async def workload_by_organization(self, scope: Scope, cap: int, limit: int) -> dict[str, Workload]:
         """The workload of the first `limit` vehicles to be claimed, by organization id."""
-        return await self._read(claims.workload_by_organization, scope, cap, limit, self._clock())
+        return await self._weigh(claims.workload_by_organization, scope, cap, limit, self._clock())
 
     async def peek(self, scope: Scope, offset: int, limit: int) -> tuple[Lease, ...]:
         """What `claim` would give, unclaimed."""
@@ -193,11 +200,21 @@ class LocalStore:
         return await self._write(intake.intake, listings, self._clock())
 
 
-def _open(folder: Path) -> tuple[Path, sqlite3.Connection, sqlite3.Connection | None]:
+def _asking(
+    query: Callable[Concatenate[sqlite3.Connection, P], R], *args: P.args, **kwargs: P.kwargs
+) -> Callable[[sqlite3.Connection], R]:
+    def ask(db: sqlite3.Connection) -> R:
+        with reading(db):
+            return query(db, *args, **kwargs)
+
+    return ask
+
+
+def _open(folder: Path) -> tuple[Path, list[sqlite3.Connection], sqlite3.Connection | None]:
     with explained(folder):
         folder = folder.expanduser()
         folder.mkdir(parents=True, exist_ok=True)
-        reader, writer = open_database(folder / "store.sqlite3")
+        readers, writer = open_database(folder / "store.sqlite3")
         if writer:
             objects.clear_abandoned(folder / "objects")
-        return folder, reader, writer
+        return folder, readers, writer
