@@ -170,7 +170,8 @@ def _more(shown: int, total: int) -> None:
 async def import_file(arguments: Arguments) -> int:
     """`backfill-tui import`."""
     async with _session(arguments) as session:
-        done = await import_feed(session.store, arguments.file, organization=arguments.organization)
+        with watch.telling_import() as tell:
+            done = await import_feed(session.store, arguments.file, arguments.organization, tell)
     for bad in done.bad:
         _talk(f"line {bad.line:,}: {clean(bad.reason)}")
     if done.bad_count > len(done.bad):

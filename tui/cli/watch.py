@@ -1,4 +1,4 @@
-"""Watching a run from a shell: a live display on a terminal, plain lines when piped; all of it on stderr."""
+"""Watching a run or an import from a shell: live on a terminal, plain lines when piped; all of it on stderr."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tui.app.words import byte_rate, clean, duration, plural
+from tui.listings.intake import ImportReport
 from tui.model import LogLine, Mark, Snapshot
 from tui.trickle.run import Trickle
 
@@ -106,6 +107,30 @@ async def _follow_plain(trickle: Trickle, running: asyncio.Task[Snapshot]) -> No
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+@contextmanager
+def telling_import() -> Iterator[Callable[[ImportReport], None]]:
+    """Something to call with the report so far: a line that lives on a terminal, one now and then when piped."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with console.status("reading …") as status:
+            yield lambda seen: status.update(Text(import_line(seen)))
+        return
+    told = time.monotonic()
+
+    def tell(seen: ImportReport) -> None:
+        nonlocal told
+        if time.monotonic() - told >= PLAIN_EVERY:
+            told = time.monotonic()
+            _say(import_line(seen))
+
+    yield tell
+
+
+def import_line(seen: ImportReport) -> str:
+    """An import in one line."""
+    return f"{seen.fraction:.0%}   {plural(seen.lines, 'line')}   {seen.inserted:,} new   {seen.bad_count:,} bad"
 
 
 @contextmanager
