@@ -48,7 +48,7 @@ class FailuresScreen(BaseScreen):
         ),
         Action("unpark", "u", "Unpark", show=4, enabled=_no_use, help="Ask for dead URLs again all the same"),
         Action("order", "o", "Order", show=5, help="By images, host, reason, vehicles"),
-        Action("open_url", "b,enter", "Browser", show=6, help="Open the example"),
+        Action("open_url", "b", "Browser", show=6, help="Open the example; enter, too"),
         Action("copy_url", "y", "Copy", show=7, help="Copy the example's URL"),
         Action("back", "escape", "Back", show=2),
     )
@@ -130,7 +130,7 @@ class FailuresScreen(BaseScreen):
         self._tell()
 
     def on_line_list_opened(self) -> None:
-        """A second click opens the example."""
+        """Enter opens the example."""
         self.action_open_url()
 
     def _let_retry(self, groups: Sequence[RefusalGroup]) -> None:

@@ -47,7 +47,7 @@ class HistoryScreen(BaseScreen):
     AREA = "history"
     TITLE = "History"
     ACTIONS = (
-        Action("details", "enter", "Details", show=2),
+        Action("details", "d", "Details", show=2, help="Enter, too"),
         Action(
             "again",
             "r",
@@ -125,7 +125,7 @@ class HistoryScreen(BaseScreen):
         return (Piece(more + words.plural(len(self.records), "run"), Ink.DIM),)
 
     def on_line_list_opened(self) -> None:
-        """A second click shows one run in full."""
+        """Enter shows one run in full."""
         self.action_details()
 
     def action_details(self) -> None:

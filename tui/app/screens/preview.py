@@ -45,7 +45,7 @@ class PreviewScreen(BaseScreen):
         Action("run", "r", "Run", show=1, enabled=lambda screen: not screen.backfill.running),
         Action("more", "plus,equals_sign", "Cap up", show=3, help="More images per vehicle"),
         Action("fewer", "minus", "Cap down", show=4, help="Fewer images per vehicle"),
-        Action("open_url", "o,enter", "Open", show=5, help="Open the URL in a browser"),
+        Action("open_url", "o", "Open", show=5, help="Open the URL in a browser; enter, too"),
         Action("copy_url", "y", "Copy", show=6, help="Copy the URL"),
         Action("back", "escape", "Back", show=2),
     )
@@ -163,7 +163,7 @@ class PreviewScreen(BaseScreen):
         return (Piece(f"the first {words.plural(self._kept, 'vehicle')} shown", Ink.DIM),)
 
     def on_line_list_opened(self) -> None:
-        """A second click opens the URL."""
+        """Enter opens the URL."""
         self.action_open_url()
 
     def action_open_url(self) -> None:

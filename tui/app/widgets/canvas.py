@@ -115,13 +115,14 @@ class LineList(Inked, Generic[T], can_focus=True):
         Binding("pagedown", "page(1)", "Page down", show=False, id="list.page_down"),
         Binding("home,g", "edge(-1)", "First", show=False, id="list.first"),
         Binding("end,G", "edge(1)", "Last", show=False, id="list.last"),
+        Binding("enter", "open", "Open", show=False, id="list.open"),
     ]
 
     cursor: reactive[int] = reactive(0, repaint=False)
 
     @dataclass
     class Opened(Message):
-        """A second click on the row under the cursor."""
+        """Enter or a second click on the row under the cursor."""
 
         list: LineList[object]
 
@@ -207,6 +208,11 @@ class LineList(Inked, Generic[T], can_focus=True):
         if self.rows:
             self.cursor = self._resting(max(0, min(target, len(self.rows) - 1)), step)
 
+    def action_open(self) -> None:
+        """Tell that the current row is to be opened."""
+        if self.current is not None:
+            self.post_message(self.Opened(self))  # type: ignore[arg-type]
+
     def on_click(self, event: events.Click) -> None:
         """Put the cursor on the row; a second click opens it."""
         row = event.y + self.scroll_offset.y
@@ -214,7 +220,7 @@ class LineList(Inked, Generic[T], can_focus=True):
             return
         self.cursor = row
         if event.chain > 1:
-            self.post_message(self.Opened(self))  # type: ignore[arg-type]
+            self.action_open()
 
     def on_focus(self) -> None:
         """The cursor looks different in the focused list."""
