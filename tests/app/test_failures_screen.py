@@ -4,30 +4,29 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.support.pilot import driven, shown, until
-from tests.support.web import Web
 from tui.app.app import BackfillApp
 from tui.app.screens.confirm import ConfirmScreen
 from tui.app.screens.failures import FailuresScreen
 from tui.app.widgets.failure_lines import Order, ordered
-from tui.model import Listing, Reason, RefusalGroup, Scope
+from tui.model import Listing, Outcome, Reason, RefusalGroup, Result, Scope, Settlement
 
 SIZES = [(80, 24), (120, 36), (60, 18)]
 
+GONE = Outcome("http://img.test.example/gone.jpg", "img.test.example", Result.REFUSED, Reason.GONE, attempts=1)
+LOST = Outcome("http://nowhere.invalid/1.jpg", "nowhere.invalid", Result.DEFERRED, Reason.DNS, retry_at=9e9, attempts=1)
 
-async def after_a_run(pilot: Pilot[None], app: BackfillApp, web: Web) -> FailuresScreen:
-    """The failures of a run that parked a vehicle (all gone) and deferred an image of another (no such host)."""
+
+async def with_refusals(pilot: Pilot[None], app: BackfillApp) -> FailuresScreen:
+    """The failures of a store with a parked vehicle (all gone) and one that waits for a host without an address."""
     await until(pilot, lambda: app.session is not None)
     assert app.session is not None
-    gone, name = web.url("gone/900"), "http://nowhere.invalid/1.jpg"
-    web.answers["gone/900"] = (410, b"")
-    await app.session.store.intake(
-        [
-            Listing(identity="link:gone", title="Gone", image_urls=(gone,)),
-            Listing(identity="link:lost", title="Lost", image_urls=(name, web.url("lost/901"))),
-        ]
-    )
-    app.start_run(Scope())
-    await until(pilot, lambda: not app.running)
+    store = app.session.store
+    await store.intake([Listing("link:gone", title="Gone", image_urls=(GONE.source_url,))])
+    await store.intake([Listing("link:lost", title="Lost", image_urls=(LOST.source_url,))])
+    endings = {"Gone": Settlement((GONE,), parked=True), "Lost": Settlement((LOST,), retry_at=LOST.retry_at)}
+    for lease in await store.claim(Scope(), 100, worker="test", run_id="r-1", ttl=60):
+        await store.settle(lease, endings.get(lease.vehicle.title, Settlement()))
+    app.refresh_counts()
     screen = FailuresScreen()
     await app.push_screen(screen)
     await until(pilot, lambda: len(screen.groups) == 2)
@@ -59,20 +58,20 @@ async def test_says_so_when_nothing_failed(app: BackfillApp) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_groups_by_host_and_reason_with_advice(app: BackfillApp, web: Web, size: tuple[int, int]) -> None:
+async def test_groups_by_host_and_reason_with_advice(app: BackfillApp, size: tuple[int, int]) -> None:
     async with driven(app, size) as pilot:
-        await after_a_run(pilot, app, web)
+        await with_refusals(pilot, app)
         text = shown(app)
         for words in ("img.test.example", "gone", "is no use", "nowhere.invalid", "dns", "may help"):
             assert words in text
 
 
-async def test_the_row_under_the_cursor_is_explained_and_decides_what_can_be_done(app: BackfillApp, web: Web) -> None:
+async def test_the_row_under_the_cursor_is_explained_and_decides_what_can_be_done(app: BackfillApp) -> None:
     async with driven(app) as pilot:
-        screen = await after_a_run(pilot, app, web)
+        screen = await with_refusals(pilot, app)
         await pilot.press("home")
         await until(pilot, lambda: screen.current is not None and screen.current.reason is Reason.GONE)
-        assert "e.g. http://img.test.example/gone/900" in shown(app)
+        assert "e.g. http://img.test.example/gone.jpg" in shown(app)
         assert screen.check_action("retry", ()) is None
         assert screen.check_action("unpark", ()) is True
         await pilot.press("down")
@@ -81,23 +80,23 @@ async def test_the_row_under_the_cursor_is_explained_and_decides_what_can_be_don
         assert screen.check_action("unpark", ()) is None
 
 
-async def test_a_retry_forgets_the_group(app: BackfillApp, web: Web) -> None:
+async def test_a_retry_forgets_the_group(app: BackfillApp) -> None:
     async with driven(app) as pilot:
-        screen = await after_a_run(pilot, app, web)
+        screen = await with_refusals(pilot, app)
         await pilot.press("end", "r")
         await until(pilot, lambda: [each.reason for each in screen.groups] == [Reason.GONE])
 
 
-async def test_retry_all_spares_what_is_no_use(app: BackfillApp, web: Web) -> None:
+async def test_retry_all_spares_what_is_no_use(app: BackfillApp) -> None:
     async with driven(app) as pilot:
-        screen = await after_a_run(pilot, app, web)
+        screen = await with_refusals(pilot, app)
         await pilot.press("R")
         await until(pilot, lambda: [each.reason for each in screen.groups] == [Reason.GONE])
 
 
-async def test_unpark_asks_first(app: BackfillApp, web: Web) -> None:
+async def test_unpark_asks_first(app: BackfillApp) -> None:
     async with driven(app) as pilot:
-        screen = await after_a_run(pilot, app, web)
+        screen = await with_refusals(pilot, app)
         await until(pilot, lambda: app.counts is not None and app.counts.parked == 1)
         await pilot.press("home", "u")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
@@ -111,9 +110,9 @@ async def test_unpark_asks_first(app: BackfillApp, web: Web) -> None:
         await until(pilot, lambda: [each.reason for each in screen.groups] == [Reason.DNS])
 
 
-async def test_the_order_is_shown_at_its_column(app: BackfillApp, web: Web) -> None:
+async def test_the_order_is_shown_at_its_column(app: BackfillApp) -> None:
     async with driven(app) as pilot:
-        screen = await after_a_run(pilot, app, web)
+        screen = await with_refusals(pilot, app)
         assert "images ↓" in shown(app)
         await pilot.press("o")
         await until(pilot, lambda: "host ↑" in shown(app))
