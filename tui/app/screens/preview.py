@@ -146,10 +146,10 @@ class PreviewScreen(BaseScreen):
         title = (Piece("Preview", Ink.STRONG), Piece(f"   {self._about()}", Ink.DIM))
         if self.error:
             return title, (Piece(words.clean(self.error), Ink.BAD),), BLANK
-        end: Line = (Piece("planning …" if self.planning else "nothing is written", Ink.DIM),)
-        if not self.planning and line_width(title) + line_width(end) + 2 > width:
-            end = ()
-        return spread(title, end, width), spread(totals_line(self.totals, cap), self._shown(), width), BLANK
+        note: Line = (Piece("planning …" if self.planning else "nothing is written", Ink.DIM),)
+        fits = line_width(title) + line_width(note) + 2 <= width
+        second = spread(totals_line(self.totals, cap), self._shown() or (() if fits else note), width)
+        return spread(title, note if fits else (), width), second, BLANK
 
     def _about(self) -> str:
         limit = self.backfill.options.limit
