@@ -23,6 +23,13 @@ APP = "backfill-tui"
 PREFIX = "BACKFILL_"
 CONFIG_VARIABLE = "BACKFILL_CONFIG"
 
+THEMES = (
+    *("backfill-dark", "backfill-light", "ansi-dark", "ansi-light", "catppuccin-latte", "catppuccin-mocha", "dracula"),
+    *("flexoki", "gruvbox", "monokai", "nord", "solarized-dark", "solarized-light", "textual-dark", "textual-light"),
+    "tokyo-night",
+)
+"""The app's own themes, the terminal's own colours, and others that Textual ships."""
+
 FOREIGN_NAMES = {
     "SUPABASE_URL": "supabase_url",
     "NEXT_PUBLIC_SUPABASE_URL": "supabase_url",
@@ -182,7 +189,7 @@ _PARSERS: dict[str, Callable[[Value], object]] = {
     "contact": _text,
     "deadline": _number(1, 3600),
     "max_bytes": _whole(1024, 1024**3),
-    "theme": _text,
+    "theme": _choice(*THEMES),
     "hosts": _hosts,
     "supabase_url": _text,
     "supabase_key": lambda value: Secret(_text(value)),
@@ -195,6 +202,10 @@ if set(_PARSERS) != {item.name for item in fields(Settings)}:  # a field without
 def _nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _sentence(words: str) -> str:
+    return words if words.endswith("?") else f"{words}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +222,7 @@ class _Entry:
             return _PARSERS[self.key](self.value)
         except ValueError as error:
             shown = "" if self.key in ("supabase_key", "hosts") else f", not {self.value!r}"
-            raise SettingsError(f"{self.source}: {self.name} {error}{shown}.") from None
+            raise SettingsError(_sentence(f"{self.source}: {self.name} {error}{shown}")) from None
 
 
 def load_settings(
@@ -227,7 +238,7 @@ def load_settings(
     dotenv = (folder or Path.cwd()) / ".env"
     merged: dict[str, object] = {}
     layers = (
-        _from_toml(config_path(environ), named=CONFIG_VARIABLE in environ),
+        _from_toml(config_path(environ), named=bool(environ.get(CONFIG_VARIABLE))),
         _from_variables(_read_dotenv(dotenv), f"{dotenv}"),
         _from_variables(environ, "environment"),
         _from_flags(flags or {}),
@@ -252,7 +263,7 @@ def _from_variables(variables: Mapping[str, str], source: str) -> Iterator[_Entr
         if not name.startswith(PREFIX) or name == CONFIG_VARIABLE:
             continue
         if name not in known:
-            raise SettingsError(f"{source}: there is no setting {name}{_nearest(name, list(known))}.")
+            raise SettingsError(_sentence(f"{source}: there is no setting {name}{_nearest(name, list(known))}"))
         yield _Entry(source, name, known[name], value)
 
 
@@ -279,5 +290,5 @@ def _from_toml(path: Path, *, named: bool) -> Iterator[_Entry]:
         raise SettingsError(f"{path}: is not valid TOML: {error}.") from None
     for key, value in table.items():
         if key not in _PARSERS:
-            raise SettingsError(f"{path}: there is no setting {key!r}{_nearest(key, list(_PARSERS))}.")
+            raise SettingsError(_sentence(f"{path}: there is no setting {key!r}{_nearest(key, list(_PARSERS))}"))
         yield _Entry(str(path), key, key, value)

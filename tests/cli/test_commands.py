@@ -113,7 +113,9 @@ def test_text_from_outside_cannot_steer_the_terminal(run: Run, tmp_path: Path) -
         (["run", "--limit", "many"], 2, "--limit must be a whole number"),
         (["fly"], 2, "fly"),
         (["import", "nowhere.csv"], 1, "nowhere.csv"),
-        (["run", "--organization-id", "no-such"], 1, "'no-such'"),
+        (["run"], 1, "there is no store"),
+        (["vehicles"], 1, "there is no store"),
+        (["run", "--dry"], 2, "--dry"),
         (["status", "--store", "ftp:x"], 1, "ftp"),
         (["status", "--store", "supabase"], 1, "SUPABASE_URL"),
         (["status", "--store", "local:feed.csv"], 1, "feed.csv"),
@@ -126,6 +128,41 @@ def test_what_cannot_be_done_is_one_sentence(run: Run, words: list[str], code: i
     assert err.startswith("backfill-tui: ")
     assert says in err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["run", "vehicles"])
+def test_an_organization_that_is_not_there_is_told(run: Run, command: str) -> None:
+    run("import", "feed.csv")
+    code, out, err = run(command, "--organization-id", "no-such")
+    assert (code, out) == (1, "")
+    assert "'no-such'" in err
+
+
+def test_an_organization_whose_vehicles_are_all_private_can_be_run(run: Run, tmp_path: Path) -> None:
+    hidden = {"title": "Hidden", "link": "https://x.example/1", "is_public": False, "organization": "Club"}
+    (tmp_path / "feed.jsonl").write_text(json.dumps(hidden | {"image_urls": ["http://127.0.0.1/a.jpg"]}))
+    run("import", "feed.jsonl")
+    (club,) = answer(run, "orgs")["organizations"]
+    done = answer(run, "run", "--include-private", "--organization-id", club["id"])
+    assert done["processed"] == 1
+
+
+def test_a_feed_can_come_through_a_pipe(run: Run, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tui.cli", "import", "/dev/stdin"], input=FEED, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "3 lines: 2 new, 0 updated, 0 unchanged, 1 bad\n")
+
+
+def test_a_full_disk_behind_stdout_is_one_sentence(run: Run) -> None:
+    run("import", "feed.csv")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tui.cli", "status"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "No space left" in done.stderr
 
 
 def test_an_image_at_an_inner_address_is_refused(run: Run, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -258,3 +259,16 @@ async def test_no_cookie_comes_back() -> None:
             for _ in range(2):
                 await size_of(client, "http://host.test/")
         assert [request.headers.get("cookie") for request in host.requests] == [None, None]
+
+
+async def test_a_name_that_hangs_keeps_no_thread_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: release.wait(10) and [])
+    hanging = [asyncio.create_task(Guard().addresses(f"{n}.example", 443)) for n in range(40)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        assert await asyncio.to_thread(lambda: "served") == "served"
+    for task in hanging:
+        task.cancel()
+    await asyncio.gather(*hanging, return_exceptions=True)
+    release.set()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -33,8 +34,10 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 def make(store: Store, web: Web) -> MakeTrickle:
     """A run over the store and the host; keyword arguments are run options."""
 
-    def build(pace: str = "unlimited", attempts: int = 2, **options: object) -> Trickle:
+    def build(
+        pace: str = "unlimited", attempts: int = 2, clock: Callable[[], float] = time.time, **options: object
+    ) -> Trickle:
         images = Images(Pace(PROFILES[pace]), guard=Guard(exempt=web.exempt), attempts=attempts)
-        return Trickle(store, images, RunOptions(pace=pace, **options))  # type: ignore[arg-type]
+        return Trickle(store, images, RunOptions(pace=pace, **options), clock=clock)  # type: ignore[arg-type]
 
     return build

@@ -9,7 +9,7 @@ import pytest
 from tests.support.web import Web, jpeg
 from tests.support.world import assert_sound, listing, states, urls_stored, vehicles, work_left
 from tests.trickle.conftest import MakeTrickle
-from tui.model import Listing, Phase, Problem, Scope, State
+from tui.model import Listing, Phase, Problem, Scope, Settlement, State
 from tui.stores import Store
 from tui.trickle.lane import DEFERRALS
 
@@ -142,8 +142,8 @@ async def test_what_fails_in_every_run_is_refused_in_the_end(
     web.answers = {f"v0/{index}": (503, b"") for index in range(3)}
     later = 0.0
     for _ in range(DEFERRALS):
-        store._clock = _ahead(later)  # type: ignore[attr-defined]
-        await make(attempts=1).run()
+        store._clock = clock = _ahead(later)  # type: ignore[attr-defined]
+        await make(attempts=1, clock=clock).run()
         later += 7 * 3600
     assert await states(store) == {"1960 Porsche 911": State.PARKED}
 
@@ -358,3 +358,57 @@ async def test_exactly_one_primary_the_first_stored(store: Store, web: Web, make
     db.close()
     assert [url for (url,) in rows] == [web.url("v0/1"), web.url("v1/64")]
     assert urls == (2,)
+
+
+async def test_what_its_server_put_off_is_not_asked_with_the_rest(store: Store, web: Web, make: MakeTrickle) -> None:
+    await fill(store, web, 1, images=2)
+    web.answers = {"v0/0": (503, b""), "v0/1": (503, b"")}
+    web.headers["Retry-After"] = "86400"
+    await make(attempts=1).run()
+    # Only the other one is due again: its outcome is forgotten.
+    (vehicle,) = await vehicles(store)
+    web.headers.clear()
+    store._clock = _ahead(1800)  # type: ignore[attr-defined]
+    kept = next(o for o in await store.outcomes(vehicle.id) if o.source_url == web.url("v0/0"))
+    await store.unpark([vehicle.id])
+    (lease,) = await store.claim(Scope(), 1, worker="w", run_id="r", ttl=60)
+    await store.settle(lease, Settlement(outcomes=(kept,)))
+    asked = web.asked["v0/0"]
+    web.answers.clear()
+    seen = await make().run()
+    assert web.asked["v0/0"] == asked
+    assert seen.tally.stored == 1
+    (vehicle,) = await vehicles(store)
+    assert (vehicle.state, vehicle.retry_at) == (State.PARTIAL, kept.retry_at)
+
+
+async def test_a_stop_counts_no_vehicle_that_is_not_done(store: Store, web: Web, make: MakeTrickle) -> None:
+    await fill(store, web, 2, images=12)
+    web.hold.clear()
+    trickle = make(batch_size=2)
+    running = asyncio.create_task(trickle.run())
+    await until(lambda: web.holding >= 4)
+    trickle.stop()
+    web.hold.set()
+    seen = await running
+    assert seen.tally.stored > 0
+    assert (seen.vehicles_done, trickle.results) == (0, ())
+
+
+async def test_a_fault_of_its_own_ends_a_run_with_a_sentence_and_no_lease(
+    store: Store, web: Web, make: MakeTrickle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    await fill(store, web, 3)
+
+    async def broken(_: str) -> None:
+        raise RuntimeError("a bug")
+
+    trickle = make()
+    monkeypatch.setattr(trickle._images, "obtain", broken)
+    with pytest.raises(Problem, match=r"RuntimeError: a bug"):
+        await trickle.run()
+    assert trickle.snapshot().phase is Phase.FAILED
+    (record,) = await store.runs()
+    assert record.ended_at is not None
+    await assert_sound(store, tmp_path / "store" / "objects")
+    assert (await make().run()).tally.stored == 9

@@ -24,10 +24,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _tell(problem, COULD_NOT)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has gone; leave without a traceback, also from the flush at exit.
+    except OSError as error:
+        # Whatever reads our output has gone or is full; leave without a traceback, also from the flush at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return COULD_NOT
+        if isinstance(error, BrokenPipeError):
+            return COULD_NOT
+        return _tell(Problem(f"cannot go on: {error}."), COULD_NOT)
 
 
 def _dispatch(arguments: Arguments) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -12,7 +13,7 @@ from tui.app.words import bytes_words, clean, duration, plural
 from tui.cli import report, watch
 from tui.cli.parser import Arguments
 from tui.cli.sessions import open_chosen
-from tui.listings.intake import import_feed
+from tui.listings.intake import ImportReport, import_feed
 from tui.model import OrganizationSort, Problem, RunOptions, Snapshot, VehicleQuery, VehicleSort
 from tui.trickle.plan import PlannedVehicle, plan
 from tui.trickle.session import Session
@@ -21,8 +22,8 @@ RAN, COULD_NOT, INTERRUPTED = 0, 1, 130
 
 
 @asynccontextmanager
-async def _session(arguments: Arguments, *, images: bool = False) -> AsyncIterator[Session]:
-    session = await open_chosen(arguments, images=images)
+async def _session(arguments: Arguments, *, images: bool = False, create: bool = False) -> AsyncIterator[Session]:
+    session = await open_chosen(arguments, images=images, create=create)
     try:
         yield session
     finally:
@@ -50,17 +51,19 @@ async def run(arguments: Arguments) -> int:
         if options.dry_run:
             return await _dry_run(session, options, as_json=arguments.json)
         trickle = session.trickle(options)
-        snapshot, interrupted = await watch.watch(trickle)
-    if arguments.json:
-        _json(report.run_object(trickle.results, snapshot))
-    else:
-        _data(_closing_words(snapshot))
-    return INTERRUPTED if interrupted else RAN
+        # Still on guard while the result is written: a second Ctrl-C must not cost it.
+        with watch.on_guard(trickle) as interrupts:
+            snapshot = await watch.follow(trickle)
+            if arguments.json:
+                _json(report.run_object(trickle.results, snapshot))
+            else:
+                _data(_closing_words(snapshot))
+    return INTERRUPTED if interrupts.count else RAN
 
 
 async def _require_organization(session: Session, organization_id: str) -> None:
-    counts = await session.store.counts(organization_id)
-    if not counts.vehicles:
+    page = await session.store.vehicles(VehicleQuery(organization_id=organization_id, limit=1))
+    if not page.total:
         raise Problem(f"{session.title} has no vehicles of organization {organization_id!r}; `orgs` lists the ids.")
 
 
@@ -139,15 +142,16 @@ async def orgs(arguments: Arguments) -> int:
 
 async def vehicles(arguments: Arguments) -> int:
     """`backfill-tui vehicles`."""
-    chosen = arguments.organization_ids
     query = VehicleQuery(
-        organization_id=chosen[0] if chosen else None,
+        organization_id=arguments.organization_id,
         filter=arguments.filter,
         sort=VehicleSort(arguments.sort),
         offset=arguments.offset,
         limit=arguments.rows,
     )
     async with _session(arguments) as session:
+        if arguments.organization_id is not None:
+            await _require_organization(session, arguments.organization_id)
         page = await session.store.vehicles(query)
     if arguments.json:
         _json({"vehicles": [report.vehicle_object(row) for row in page.rows], "total": page.total})
@@ -169,9 +173,9 @@ def _more(shown: int, total: int) -> None:
 
 async def import_file(arguments: Arguments) -> int:
     """`backfill-tui import`."""
-    async with _session(arguments) as session:
+    async with _session(arguments, create=True) as session:
         with watch.telling_import() as tell:
-            done = await import_feed(session.store, arguments.file, arguments.organization, tell)
+            done = await _import(session, arguments, tell)
     for bad in done.bad:
         _talk(f"line {bad.line:,}: {clean(bad.reason)}")
     if done.bad_count > len(done.bad):
@@ -184,6 +188,14 @@ async def import_file(arguments: Arguments) -> int:
             f"{done.unchanged:,} unchanged, {done.bad_count:,} bad"
         )
     return COULD_NOT if done.lines and done.bad_count == done.lines else RAN
+
+
+async def _import(session: Session, arguments: Arguments, tell: Callable[[ImportReport], None]) -> ImportReport:
+    try:
+        return await import_feed(session.store, arguments.file, arguments.organization, tell)
+    except asyncio.CancelledError:
+        _talk("interrupted: what was read so far is kept, and the same command completes it")
+        raise
 
 
 COMMANDS: Mapping[str, Callable[[Arguments], Coroutine[None, None, int]]] = {

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tui import __version__
 from tui.model import PACES, OrganizationSort, VehicleSort
@@ -29,6 +29,7 @@ class Arguments:
     json: bool = False
     dry_run: bool = False
     organization_ids: tuple[str, ...] = ()
+    organization_id: str | None = None
     file: Path = field(default_factory=Path)
     organization: str | None = None
     filter: str = ""
@@ -38,7 +39,10 @@ class Arguments:
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse whose errors are one sentence that leads on."""
+    """argparse whose errors are one sentence that leads on, and which takes no flag by half its name."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         raise SettingsError(f"{message}; see {self.prog} --help")
@@ -117,7 +121,7 @@ def _build() -> _Parser:
         [s.value for s in (OrganizationSort.NEEDING, *(s for s in OrganizationSort if s != OrganizationSort.NEEDING))],
     )
     vehicles = command("vehicles", "List vehicles with their state.")
-    _add_organizations(vehicles, "only this organization")
+    vehicles.add_argument("--organization-id", metavar="ID", help="only this organization")
     _add_paging(vehicles, [sort.value for sort in VehicleSort])
     feed = command("import", "Read vehicles and their image URLs from a JSONL, CSV or TSV file.")
     feed.add_argument("file", metavar="FILE", type=Path, help="the file; a second import of it changes nothing")
@@ -134,5 +138,5 @@ def parse(argv: Sequence[str]) -> Arguments:
     demo = given.pop("demo", None)
     if demo is not None and flags["store"] is not None:
         raise SettingsError("--demo and --store exclude each other: the demo brings its own store")
-    given["organization_ids"] = tuple(given.pop("organization_ids", ()))
+    given["organization_ids"] = tuple(given.get("organization_ids", ()))
     return Arguments(settings=load_settings(flags), demo=None if demo is None else Path(demo), **given)

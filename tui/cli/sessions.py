@@ -9,6 +9,7 @@ import platformdirs
 
 from tui.cli.parser import Arguments
 from tui.demo import open_demo
+from tui.model import Problem
 from tui.settings import APP, Settings
 from tui.trickle.session import Session, open_session
 
@@ -18,11 +19,22 @@ def demo_folder(named: Path) -> Path:
     return named if named != Path() else platformdirs.user_data_path(APP) / "demo"
 
 
-async def open_chosen(arguments: Arguments, *, images: bool) -> Session:
-    """Open what the command line means; `images` False spares the demo its image host. Raises Problem."""
+async def open_chosen(arguments: Arguments, *, images: bool, create: bool = False) -> Session:
+    """Open what the command line means; `images` False spares the demo its image host.
+
+    Raises Problem, also for a local store that is not there yet unless it may be created.
+    """
     if arguments.demo is None:
+        if not create:
+            _require_store(arguments.settings.store)
         return await open_session(arguments.settings)
     return await open_demo_session(arguments.settings, arguments.demo, images=images)
+
+
+def _require_store(url: str) -> None:
+    scheme, _, path = url.partition(":")
+    if scheme == "local" and path and not Path(path).expanduser().exists():
+        raise Problem(f"there is no store at {path} yet; `backfill-tui import FILE` makes one, `--demo` brings one.")
 
 
 async def open_demo_session(settings: Settings, folder: Path, *, images: bool = True) -> Session:

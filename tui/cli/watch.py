@@ -161,14 +161,20 @@ class Interrupts:
             self._trickle.cut()
 
 
-async def watch(trickle: Trickle) -> tuple[Snapshot, bool]:
-    """Run to the end while telling how it goes; the last snapshot, and whether it was interrupted. Raises Problem."""
+@contextmanager
+def on_guard(trickle: Trickle) -> Iterator[Interrupts]:
+    """Signals drain and cut the run for as long as the block lasts, and do nothing else."""
     interrupts = Interrupts(trickle)
-    console = Console(stderr=True)
     with _signals(interrupts.again):
-        running = asyncio.create_task(trickle.run())
-        if console.is_terminal:
-            await _follow_live(trickle, console, running)
-        else:
-            await _follow_plain(trickle, running)
-        return await running, interrupts.count > 0
+        yield interrupts
+
+
+async def follow(trickle: Trickle) -> Snapshot:
+    """Run to the end while telling how it goes; the last snapshot. Raises Problem."""
+    console = Console(stderr=True)
+    running = asyncio.create_task(trickle.run())
+    if console.is_terminal:
+        await _follow_live(trickle, console, running)
+    else:
+        await _follow_plain(trickle, running)
+    return await running

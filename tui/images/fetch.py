@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import ssl
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from aiofiles.tempfile.temptypes import AsyncSpooledTemporaryFile
 
 from tui import __version__
 from tui.images.urls import host_of, normalise, target_of, without_controls
-from tui.model import Reason, Refusal
+from tui.model import Problem, Reason, Refusal
 
 IN_MEMORY = 1024 * 1024
 """Bytes of a body kept in memory before it moves to a temporary file."""
@@ -86,7 +87,8 @@ class Fetcher:
         """The body behind a normalised URL, its redirects followed; the caller closes its content.
 
         Every hop is checked by the client's guard, but waits in nobody's queue: politeness counts the first host.
-        Raises Refusal, with `retry_after` in seconds where the server asked for it.
+        Raises Refusal, with `retry_after` in seconds where the server asked for it, and Problem where a large body
+        finds no room in the temporary folder.
         """
         try:
             async with asyncio.timeout(self._limits.deadline):
@@ -99,6 +101,9 @@ class Fetcher:
             raise Refusal(Reason.BAD_URL, tidy(str(error))) from error
         except httpx.TransportError as error:
             raise _connection_refusal(error) from error
+        except OSError as error:  # those of the network are httpx's by now
+            place, words = tempfile.gettempdir(), (error.strerror or str(error)).lower()
+            raise Problem(f"The temporary folder {place} cannot be used ({words}): free some space there.") from error
 
     async def _follow(self, url: str) -> Body:
         seen: set[str] = set()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
-from collections.abc import Collection, Iterable, Mapping
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 import httpcore
@@ -88,11 +90,30 @@ class Guard:
 
 
 async def _resolve(host: str, port: int) -> list[str]:
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise Refusal(Reason.DNS, f"{host} has no address") from error
-    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+    """The addresses of a name, looked up in a thread of its own.
+
+    The loop's shared threads would let names that hang keep the store waiting, and the program from ending.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[list[str]] = loop.create_future()
+
+    def look_up() -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            refusal = Refusal(Reason.DNS, f"{host} has no address")
+            refusal.__cause__ = error
+            tell(lambda: answer.set_exception(refusal))
+        else:
+            addresses = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+            tell(lambda: answer.set_result(addresses))
+
+    def tell(settle: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is gone, and with it whoever asked
+            loop.call_soon_threadsafe(lambda: None if answer.done() else settle())
+
+    threading.Thread(target=look_up, name=f"dns {host}", daemon=True).start()
+    return await answer
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):

@@ -36,16 +36,17 @@ class LineFile:
         try:
             self._size = max(path.stat().st_size, 1)
             self._raw = path.open("rb")
+            compressed = self._raw.peek(2).startswith(b"\x1f\x8b")  # a pipe cannot be read twice
         except OSError as error:
             raise unreadable(path, error) from error
-        compressed = self._raw.read(2) == b"\x1f\x8b"
-        self._raw.seek(0)
         self._content: BinaryIO = io.BufferedReader(gzip.GzipFile(fileobj=self._raw)) if compressed else self._raw
 
     @property
     def fraction(self) -> float:
-        """How much of the file has been read, from 0 to 1."""
-        return 1.0 if self._raw.closed else min(self._raw.tell() / self._size, 1.0)
+        """How much of the file has been read, from 0 to 1; of a pipe, 0 until its end."""
+        if self._raw.closed:
+            return 1.0
+        return min(self._raw.tell() / self._size, 1.0) if self._raw.seekable() else 0.0
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""

@@ -14,6 +14,7 @@ from tui.model import (
     Listing,
     Organization,
     OrganizationSort,
+    Outcome,
     Page,
     Problem,
     RefusalGroup,
@@ -79,6 +80,10 @@ class Store(Protocol):
 
     async def images(self, vehicle_id: str) -> tuple[StoredImage, ...]:
         """The image rows of a vehicle in order of position."""
+        ...
+
+    async def outcomes(self, vehicle_id: str) -> tuple[Outcome, ...]:
+        """What became of a vehicle's candidates in earlier runs."""
         ...
 
     async def workload(self, scope: Scope, cap: int) -> Workload:

@@ -38,6 +38,8 @@ WIDTH = 4
 DEFERRALS = 5
 """Runs that may defer one candidate; the last of them refuses it for good, so that no dead host is tried for ever."""
 
+_FINAL_MARKS = {Result.DUPLICATE: Mark.DUPLICATE, Result.REFUSED: Mark.REFUSED}
+
 FIRST_DELAY = 15 * 60.0
 LONGEST_DELAY = 6 * 3600.0
 
@@ -80,6 +82,7 @@ class VehicleLane:
         self._stored_urls = {image.source_url for image in lease.stored}
         self._hashes = {image.file_hash for image in lease.stored}
         self._outcomes: list[Outcome] = []
+        self._put_off: list[float] = []
         self._inserted = 0
         self._halted = False
         self._tasks: deque[tuple[int, Candidate, asyncio.Task[Picture]]] = deque()
@@ -99,14 +102,14 @@ class VehicleLane:
             task.cancel()
 
     async def run(self) -> None:
-        """Work to the end; raises StoreError, never Refusal or LeaseLost."""
+        """Work to the end; raises Problem, never Refusal or LeaseLost. However it ends, the lease does too."""
         result: VehicleResult | None = None
         try:
             await self._work(self._to_fetch())
             result = await self._settle()
         except LeaseLost:
             self._bench.progress.log(f"{self.lease.vehicle.title}: another worker has taken this vehicle over", "warn")
-        except Problem:
+        except Exception:
             await self._let_go()
             raise
         finally:
@@ -128,13 +131,16 @@ class VehicleLane:
         return todo
 
     def _settled_mark(self, url: str) -> Mark | None:
-        """The mark of a candidate that needs no fetch: stored before, or final in an earlier run."""
+        """The mark of a candidate that needs no fetch: stored before, final in an earlier run, or not due yet."""
         if url in self._stored_urls:
             return Mark.STORED
         known = self._known.get(url)
-        if known is None or not known.final or known.result is Result.STORED:
+        if known is None or known.result is Result.STORED:
             return None
-        return Mark.DUPLICATE if known.result is Result.DUPLICATE else Mark.REFUSED
+        if known.retry_at is not None and known.retry_at > self._bench.clock():
+            self._put_off.append(known.retry_at)
+            return Mark.DEFERRED
+        return _FINAL_MARKS.get(known.result)
 
     async def _work(self, todo: Sequence[tuple[int, Candidate]]) -> None:
         ahead = deque(todo)
@@ -230,9 +236,7 @@ class VehicleLane:
     async def _settle(self) -> VehicleResult | None:
         settlement = self._settlement()
         await self._bench.store.settle(self.lease, settlement)
-        if self._unfinished and not self._outcomes:
-            return None
-        return self._result(settlement)
+        return None if self._unfinished else self._result(settlement)
 
     @property
     def _unfinished(self) -> bool:
@@ -240,7 +244,7 @@ class VehicleLane:
 
     def _settlement(self) -> Settlement:
         """Backfilled when every candidate is final and an image is there, parked when none is, else claimable."""
-        retries = [outcome.retry_at for outcome in self._outcomes if outcome.retry_at is not None]
+        retries = self._put_off + [outcome.retry_at for outcome in self._outcomes if outcome.retry_at is not None]
         complete = not self._unfinished and not retries
         has_image = bool(self._inserted or self.lease.stored)
         return Settlement(

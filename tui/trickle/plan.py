@@ -53,5 +53,5 @@ def planned(lease: Lease, cap: int) -> PlannedVehicle:
 async def plan_vehicle(store: Store, vehicle: Vehicle, cap: int) -> PlannedVehicle:
     """The same for one vehicle, whatever its state."""
     gallery = await store.gallery(vehicle.id)
-    stored = await store.images(vehicle.id)
-    return planned(Lease(vehicle, gallery, token="", until=0.0, stored=stored), cap)
+    outcomes, stored = await store.outcomes(vehicle.id), await store.images(vehicle.id)
+    return planned(Lease(vehicle, gallery, "", 0.0, outcomes, stored), cap)

@@ -150,6 +150,12 @@ class Trickle:
         except Problem as problem:
             self._fail(str(problem))
             raise
+        except Exception as error:
+            fault = (
+                f"The run ended on an unexpected fault ({type(error).__name__}: {error}); what is stored stays stored."
+            )
+            self._fail(fault)
+            raise Problem(fault) from error
         except asyncio.CancelledError:
             self._ended = Phase.STOPPED
             raise
@@ -235,8 +241,8 @@ class Trickle:
             try:
                 await self._keep_leases()
                 await self._store.save_run(self._record())
-            except Problem as problem:
-                self._progress.log(f"heartbeat: {problem}", "warn")
+            except Exception as error:  # noqa: BLE001 - a heart that stops would cost every lease
+                self._progress.log(f"heartbeat: {error}", "warn")
 
     async def _keep_leases(self) -> None:
         held = [*self._queue, *(lane.lease for lane in self._lanes.values())]

@@ -11,6 +11,7 @@ from tui.model import (
     Gallery,
     Organization,
     OrganizationSort,
+    Outcome,
     Page,
     Reason,
     RefusalGroup,
@@ -166,6 +167,12 @@ def gallery(db: sqlite3.Connection, vehicle_id: str) -> Gallery:
 def images(db: sqlite3.Connection, vehicle_id: str) -> tuple[StoredImage, ...]:
     """The image rows of a vehicle."""
     return rows.images_of(db, [vehicle_id]).get(vehicle_id, ())
+
+
+def outcomes(db: sqlite3.Connection, vehicle_id: str) -> tuple[Outcome, ...]:
+    """What is remembered of a vehicle's candidates."""
+    row = db.execute("SELECT seq FROM vehicles WHERE id = ?", (vehicle_id,)).fetchone()
+    return rows.outcomes_of(db, [row["seq"]]).get(row["seq"], ()) if row else ()
 
 
 def refusals(db: sqlite3.Connection) -> tuple[RefusalGroup, ...]:

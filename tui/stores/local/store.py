@@ -17,6 +17,7 @@ from tui.model import (
     Listing,
     Organization,
     OrganizationSort,
+    Outcome,
     Page,
     RefusalGroup,
     RunRecord,
@@ -135,6 +136,10 @@ class LocalStore:
     async def images(self, vehicle_id: str) -> tuple[StoredImage, ...]:
         """The image rows of a vehicle in order of position."""
         return await self._read(pages.images, vehicle_id)
+
+    async def outcomes(self, vehicle_id: str) -> tuple[Outcome, ...]:
+        """What became of a vehicle's candidates in earlier runs."""
+        return await self._read(pages.outcomes, vehicle_id)
 
     async def workload(self, scope: Scope, cap: int) -> Workload:
         """Claimable vehicles and the images that they have to come under `cap`."""
