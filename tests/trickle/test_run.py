@@ -9,7 +9,7 @@ import pytest
 from tests.support.web import Web, jpeg
 from tests.support.world import assert_sound, listing, states, urls_stored, vehicles, work_left
 from tests.trickle.conftest import MakeTrickle
-from tui.model import Listing, Phase, Problem, Scope, Settlement, State
+from tui.model import Listing, Mark, Phase, Problem, Scope, Settlement, State
 from tui.stores import Store
 from tui.trickle.lane import DEFERRALS
 
@@ -196,6 +196,21 @@ async def test_pause_lets_nothing_new_start_and_says_when_it_is_true(store: Stor
     assert web.asked.total() == asked
     trickle.resume()
     assert (await running).tally.stored == 12
+
+
+async def test_an_image_that_waits_for_its_turn_is_not_shown_as_fetching(
+    store: Store, web: Web, make: MakeTrickle
+) -> None:
+    await fill(store, web, 1, images=3)
+    web.hold.clear()
+    trickle = make(pace="gentle")
+    running = asyncio.create_task(trickle.run())
+    await until(lambda: web.holding == 1)
+    (lane,) = trickle.snapshot().lanes
+    assert lane.marks == (Mark.FETCHING, Mark.WAITING, Mark.WAITING)
+    trickle.cut()
+    web.hold.set()
+    await running
 
 
 async def test_a_pause_between_two_vehicles_does_not_end_the_run(store: Store, web: Web, make: MakeTrickle) -> None:
@@ -400,7 +415,7 @@ async def test_a_fault_of_its_own_ends_a_run_with_a_sentence_and_no_lease(
 ) -> None:
     await fill(store, web, 3)
 
-    async def broken(_: str) -> None:
+    async def broken(*_: object) -> None:
         raise RuntimeError("a bug")
 
     trickle = make()

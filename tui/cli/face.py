@@ -34,6 +34,9 @@ async def _load() -> None:
     """Load the engine and the HTTP client behind the app's first paint, in a thread: they take their time."""
     for name in ("tui.cli.sessions", "tui.images.obtain", "anyio._backends._asyncio"):
         await asyncio.to_thread(importlib.import_module, name)
+    from tui.images.transport import tls_context
+
+    await asyncio.to_thread(tls_context)
 
 
 def _settled(session: Session) -> Session:

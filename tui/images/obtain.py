@@ -55,10 +55,14 @@ class _Trial:
         return backoff(self.failures - 1, self.rng) if refusal.retry_after is None else 0.0
 
 
+def _nothing() -> None:
+    return None
+
+
 class Images:
     """One URL in, a verified Picture out or a Refusal raised.
 
-    `attempts` bounds how often a passing failure is tried again. A request that was turned away for its rate (429) does
+    `inspecting` counts the bodies that have come and are being looked at. `attempts` bounds how often a passing failure is tried again. A request that was turned away for its rate (429) does
     not count as one: it may come back until the waits that it was given add up to `patience` seconds. `rng` and `now`
     (wall clock, seconds since the epoch) can be injected.
     """
@@ -77,6 +81,7 @@ class Images:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.pace = pace
+        self.inspecting = 0
         self._client = make_client(guard or Guard(), headers(contact))
         self._fetcher = Fetcher(self._client, limits, now=now)
         self._inspectors = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="inspect")
@@ -85,8 +90,10 @@ class Images:
         self._max_pixels = max_pixels
         self._rng = rng or random.Random()
 
-    async def obtain(self, url: str) -> Picture:
+    async def obtain(self, url: str, began: Callable[[], None] = _nothing) -> Picture:
         """The verified picture behind a URL; the caller closes its content. Raises Refusal, or Drained by `Pace`.
+
+        `began` is called whenever a request starts, after its wait for a slot.
 
         A refusal that may pass is the last of several, with `retry_after` in seconds where the host gave one.
         """
@@ -96,7 +103,7 @@ class Images:
         trial = _Trial(self._attempts, self._patience, self._rng)
         while True:
             try:
-                return await self._verified(await self._fetched(target, trial))
+                return await self._verified(await self._fetched(target, trial, began))
             except Refusal as refusal:
                 delay = trial.delay(refusal)
                 if delay is None:
@@ -108,17 +115,21 @@ class Images:
         self._inspectors.shutdown(wait=False, cancel_futures=True)
         await self._client.aclose()
 
-    async def _fetched(self, url: str, trial: _Trial) -> Body:
+    async def _fetched(self, url: str, trial: _Trial, began: Callable[[], None]) -> Body:
         host = host_of(url)
         async with self.pace.slot(host, self._patience):
+            began()
             try:
-                return await self._fetcher.fetch(url)
+                body = await self._fetcher.fetch(url)
             except Refusal as refusal:
                 hold = trial.hold(refusal)
                 # Before the slot is free again, so that nobody who waits for it slips through.
                 if hold is not None:
                     self.pace.hold_off(host, hold, refusal.detail)
                 raise
+            # Before the slot is free, so that a picture is always either in flight or being inspected.
+            self.inspecting += 1
+            return body
 
     async def _verified(self, body: Body) -> Picture:
         loop = asyncio.get_running_loop()
@@ -127,6 +138,8 @@ class Images:
         except BaseException:
             body.content.close()
             raise
+        finally:
+            self.inspecting -= 1
         return Picture(
             content=body.content,
             size=body.size,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import ssl
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -18,6 +20,12 @@ CONNECT_TIMEOUT = 10.0
 KEEPALIVE = 15.0
 
 Origin = tuple[bytes, bytes, int | None]
+
+
+@functools.cache
+def tls_context() -> ssl.SSLContext:
+    """What every connection trusts. Reading the certificates takes some 70 ms: once is enough, best in a thread."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 class _Connection(httpx.AsyncHTTPTransport):
@@ -54,7 +62,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, guard: Guard) -> None:
         self._backend = GuardedBackend(guard)
-        self._ssl = httpx.create_ssl_context(trust_env=False)
+        self._ssl = tls_context()
         self._over = False
         self._idle: OrderedDict[_Connection, Origin] = OrderedDict()
         self._idle_of: dict[Origin, list[_Connection]] = {}

@@ -151,9 +151,11 @@ class VehicleLane:
                 await self._end_first()
 
     def _begin(self, index: int, candidate: Candidate) -> None:
-        self._view.marks[index] = Mark.FETCHING
-        self._view.host = candidate.host
-        task = asyncio.create_task(self._bench.images.obtain(candidate.url))
+        def began() -> None:
+            self._view.marks[index] = Mark.FETCHING
+            self._view.host = candidate.host
+
+        task = asyncio.create_task(self._bench.images.obtain(candidate.url, began))
         self._tasks.append((index, candidate, task))
 
     async def _end_first(self) -> None:

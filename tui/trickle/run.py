@@ -93,7 +93,7 @@ class Trickle:
 
     @property
     def _in_flight(self) -> int:
-        return self._images.pace.in_flight + self._progress.recording
+        return self._images.pace.in_flight + self._images.inspecting + self._progress.recording
 
     def snapshot(self) -> Snapshot:
         """The whole run at this moment, frozen; cheap enough for ten times a second."""
