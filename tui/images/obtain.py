@@ -62,9 +62,10 @@ def _nothing() -> None:
 class Images:
     """One URL in, a verified Picture out or a Refusal raised.
 
-    `inspecting` counts the bodies that have come and are being looked at. `attempts` bounds how often a passing failure is tried again. A request that was turned away for its rate (429) does
-    not count as one: it may come back until the waits that it was given add up to `patience` seconds. `rng` and `now`
-    (wall clock, seconds since the epoch) can be injected.
+    `inspecting` counts the bodies that have come and are being looked at. `attempts` bounds how often a passing failure
+    is tried again. A request that was turned away for its rate (429) does not count as one: it may come back until the
+    waits that it was given add up to `patience` seconds. `rng` and `now` (wall clock, seconds since the epoch) can be
+    injected.
     """
 
     def __init__(
