@@ -205,3 +205,15 @@ def test_an_interrupt_drains_and_the_next_run_goes_on(run: Run, tmp_path: Path) 
     assert answered["images"]["refused"] + answered["images"]["stored"] < 3000
     status = answer(run, "status", f"--demo={folder}")
     assert status["vehicles_needing_backfill"] > 0
+
+
+def test_vehicles_without_images_are_told(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "odd.csv").write_text("title,link,Picture Addresses\nA,https://x.example/1,https://a.example/1.jpg\n")
+    _, out, err = run("import", "odd.csv")
+    assert out.startswith("1 line: 1 new")
+    assert err == "1 vehicle came without image URLs (image_link, image_urls)\n"
+
+
+def test_a_file_that_is_not_there_leaves_no_store_behind(run: Run, tmp_path: Path) -> None:
+    assert run("import", "nowhere.csv")[0] == 1
+    assert not (tmp_path / "store").exists()

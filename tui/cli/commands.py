@@ -14,6 +14,7 @@ from tui.cli import report, watch
 from tui.cli.parser import Arguments
 from tui.cli.sessions import open_chosen
 from tui.listings.intake import ImportReport, import_feed
+from tui.listings.lines import require_file
 from tui.model import OrganizationSort, Problem, RunOptions, Snapshot, VehicleQuery, VehicleSort
 from tui.trickle.plan import PlannedVehicle, plan
 from tui.trickle.session import Session
@@ -173,6 +174,7 @@ def _more(shown: int, total: int) -> None:
 
 async def import_file(arguments: Arguments) -> int:
     """`backfill-tui import`."""
+    require_file(arguments.file)
     async with _session(arguments, create=True) as session:
         with watch.telling_import() as tell:
             done = await _import(session, arguments, tell)
@@ -180,6 +182,8 @@ async def import_file(arguments: Arguments) -> int:
         _talk(f"line {bad.line:,}: {clean(bad.reason)}")
     if done.bad_count > len(done.bad):
         _talk(f"{done.bad_count - len(done.bad):,} more bad lines")
+    if done.imageless:
+        _talk(f"{plural(done.imageless, 'vehicle')} came without image URLs (image_link, image_urls)")
     if arguments.json:
         _json(asdict(done))
     else:

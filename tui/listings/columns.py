@@ -33,6 +33,9 @@ _ALIASES = {
     "additional_image_link": "image_urls",
     "additional_image_links": "image_urls",
     "image_urls": "image_urls",
+    "image_url": "image_urls",
+    "photo_urls": "image_urls",
+    "photos": "image_urls",
     "images": "image_urls",
 }
 

@@ -25,6 +25,7 @@ _READ_AT_ONCE = 250
 class ImportReport:
     """What an import did so far: `lines` records read, each inserted, updated, unchanged or bad.
 
+    `imageless` of the good ones told of no image: perhaps their column has a name that is not known here.
     `bad` are the first of the bad ones, `fraction` the share of the file that has been read, 0 to 1.
     """
 
@@ -33,10 +34,11 @@ class ImportReport:
     updated: int = 0
     unchanged: int = 0
     bad_count: int = 0
+    imageless: int = 0
     bad: tuple[BadLine, ...] = ()
     fraction: float = 0.0
 
-    def plus(self, written: IntakeReport, bad: Sequence[BadLine], fraction: float) -> ImportReport:
+    def plus(self, written: IntakeReport, bad: Sequence[BadLine], imageless: int, fraction: float) -> ImportReport:
         """The report after one more batch."""
         good = written.inserted + written.updated + written.unchanged
         return ImportReport(
@@ -45,6 +47,7 @@ class ImportReport:
             updated=self.updated + written.updated,
             unchanged=self.unchanged + written.unchanged,
             bad_count=self.bad_count + len(bad),
+            imageless=self.imageless + imageless,
             bad=(*self.bad, *bad)[:_BAD_LINES_KEPT],
             fraction=fraction,
         )
@@ -89,7 +92,8 @@ async def import_feed(
     try:
         while batch := await _batch(source, batch_size):
             bad = [record for record in batch if isinstance(record, BadLine)]
-            report = report.plus(await store.intake(_drained(batch)), bad, source.fraction)
+            imageless = sum(isinstance(record, Listing) and not record.image_urls for record in batch)
+            report = report.plus(await store.intake(_drained(batch)), bad, imageless, source.fraction)
             if on_progress:
                 on_progress(report)
     finally:

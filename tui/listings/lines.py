@@ -25,6 +25,14 @@ class Line:
     fault: str = ""
 
 
+def require_file(path: Path) -> None:
+    """Raise `Problem` where there is nothing to read, before anything is made for what would have been read."""
+    if not path.exists():
+        raise unreadable(path, FileNotFoundError())
+    if path.is_dir():
+        raise unreadable(path, IsADirectoryError())
+
+
 class LineFile:
     """The lines of a file, read as they are asked for; `fraction` says how far. Close it when done.
 

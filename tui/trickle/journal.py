@@ -5,7 +5,7 @@ from __future__ import annotations
 from tui.model import Phase, RunRecord
 from tui.stores import Store
 
-SILENCE = 30.0
+SILENCE = 12.0
 """Seconds without a heartbeat after which a run that never ended counts as killed."""
 
 

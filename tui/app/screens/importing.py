@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tui.app.widgets.canvas import Canvas
 from tui.app.widgets.field import Field
 from tui.app.widgets.ink import Ink, Line, Piece, bar
 from tui.listings.intake import ImportReport, import_feed
+from tui.listings.lines import require_file
 from tui.model import Problem
 from tui.settings import default_store
 
@@ -58,6 +60,7 @@ class ImportScreen(Dialog[bool]):
     async def _import(self, path: Path, organization: str | None) -> None:
         tidings = self.query_one(Tidings)
         try:
+            await asyncio.to_thread(require_file, path)
             session = self.backfill.session or await self.backfill.adopt(
                 partial(self.backfill.doors.store, default_store())
             )
@@ -117,6 +120,8 @@ def result_lines(report: ImportReport) -> list[Line]:
     pairs = (("inserted", report.inserted), ("updated", report.updated), ("unchanged", report.unchanged))
     told = " · ".join(f"{number:,} {name}" for name, number in pairs if number) or "nothing to import"
     lines: list[Line] = [(Piece("✓ ", Ink.GOOD), Piece(told))]
+    if report.imageless:
+        lines.append((Piece("◐ ", Ink.WARN), Piece(f"{words.plural(report.imageless, 'vehicle')} without image URLs")))
     if report.bad_count:
         lines.append((Piece("✕ ", Ink.BAD), Piece(f"{words.plural(report.bad_count, 'line')} left out")))
     shown = report.bad[:BAD_LINES_SHOWN]

@@ -41,6 +41,8 @@ from tui.trickle.journal import unfinished
 if TYPE_CHECKING:
     from tui.trickle.session import Session
 
+LOOK_BACK_EVERY = 5.0
+
 SETTLE = 0.06
 """Seconds that the cursor rests before the store is asked about it."""
 
@@ -103,6 +105,7 @@ class InventoryScreen(BaseScreen):
         self.watch(self.app, "session", self._session_changed)
         self.watch(self.app, "counts", self._counts_changed, init=False)
         self.watch(self.app, "options", self._options_changed)
+        self.set_interval(LOOK_BACK_EVERY, self._look_back_again)
 
     def on_screen_resume(self) -> None:
         """What other screens changed shows at once."""
@@ -131,6 +134,11 @@ class InventoryScreen(BaseScreen):
         if self.backfill.session is not None:
             self._show_organizations(self.backfill.session, stay=stay)
             self._show_vehicles(stay=stay)
+
+    def _look_back_again(self) -> None:
+        """A run of another process may have died meanwhile."""
+        if self.is_active and not self.backfill.running:
+            self._look_back()
 
     def _look_back(self) -> None:
         if self.backfill.session is not None:
@@ -283,7 +291,7 @@ class InventoryScreen(BaseScreen):
         if row.id == ALL:
             self.action_mark_all()
             return
-        self.marks = self.marks.toggled(row.id, vehicles=self._last is self._vehicles)
+        self._mark(self.marks.toggled(row.id, vehicles=self._last is self._vehicles))
         self._last.pager.action_move(1)
 
     def action_mark_all(self) -> None:
@@ -297,9 +305,15 @@ class InventoryScreen(BaseScreen):
         except Problem as problem:
             self._bottom.problem = str(problem)
             return
-        self.marks = self.marks.toggled_all([name for name in ids if name != ALL], vehicles=pane is self._vehicles)
+        self._mark(self.marks.toggled_all([name for name in ids if name != ALL], vehicles=pane is self._vehicles))
         if more:
             self.notify(f"The first {len(ids):,} are marked. To run all of them, mark the organization.")
+
+    def _mark(self, marks: Marks) -> None:
+        if (self.marks.organizations and marks.vehicles) or (self.marks.vehicles and marks.organizations):
+            kind = "organizations" if self.marks.organizations else "vehicles"
+            self.notify(f"A run is about organizations or about vehicles: the marks on {kind} are gone.")
+        self.marks = marks
 
     def action_unmark(self) -> None:
         """Forget all marks."""

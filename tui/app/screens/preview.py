@@ -181,6 +181,9 @@ class PreviewScreen(BaseScreen):
 
     def _tune_cap(self, step: int) -> None:
         app = self.backfill
+        if app.running:
+            app.notify("The cap is that of the run that goes on as well: change it there, with e.")
+            return
         cap = next_cap(app.options.max_images, step)
         if cap != app.options.max_images:
             app.options = app.options.tuned(max_images=cap)
