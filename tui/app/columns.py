@@ -35,7 +35,7 @@ ORGANIZATION_COLUMNS = (
     ),
     Column[Organization](
         "images",
-        8,
+        9,
         lambda row: _number(row.counts.images_to_come, Ink.DIM),
         right=True,
         drop=1,

@@ -116,14 +116,16 @@ class InventoryScreen(BaseScreen):
         self.marks, self._of, self.unfinished = Marks(), None, None
         if session is None:
             return
-        self._organizations.nothing = "No organization: i imports a file."
-        self._vehicles.nothing = "No vehicle."
         self._reload(stay=False)
         self._look_back()
         self.refresh_bindings()
 
     def _counts_changed(self, counts: Counts | None) -> None:
-        if self.is_active and counts is not None:
+        if counts is None:
+            return
+        self._organizations.nothing = "No organization: i imports a file."
+        self._vehicles.nothing = "No vehicle."
+        if self.is_active:
             self._reload(stay=True)
 
     def _options_changed(self) -> None:
