@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import io
 import struct
 import zlib
@@ -36,7 +37,8 @@ def test_a_whole_image_is_accepted_for_what_its_bytes_are(name: str) -> None:
     facts = inspect(content)
     extension = name.rpartition(".")[2]
     size = (3, 2) if name == "tiny.jpg" else (200, 120)
-    assert facts == Facts(MIME_TYPES[extension], extension, *size)
+    digest = hashlib.sha256(content.getvalue()).hexdigest()
+    assert facts == Facts(MIME_TYPES[extension], extension, *size, digest)
     assert content.tell() == 0
 
 

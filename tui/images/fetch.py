@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import ssl
 import tempfile
@@ -53,11 +52,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a URL answered: open content at position 0 (whoever asked closes it), its size and sha256 (hex)."""
+    """What a URL answered: open content at position 0 (whoever asked closes it) and its size in bytes."""
 
     content: BinaryIO
     size: int
-    sha256: str
 
 
 def headers(contact: str) -> dict[str, str]:
@@ -139,12 +137,11 @@ class Fetcher:
         content = cast("BinaryIO", SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - it leaves with the Body
         try:
             file: AsyncSpooledTemporaryFile[bytes] = AsyncSpooledTemporaryFile(content, loop=None, executor=None)
-            digest, size = hashlib.sha256(), 0
+            size = 0
             async for chunk in response.aiter_raw():
                 size += len(chunk)
                 if size > self._limits.max_bytes:
                     self._too_large()
-                digest.update(chunk)
                 await file.write(chunk)
             if not size:
                 raise Refusal(Reason.EMPTY_BODY, f"HTTP {response.status_code}")
@@ -152,7 +149,7 @@ class Fetcher:
         except BaseException:
             content.close()
             raise
-        return Body(content, size, digest.hexdigest())
+        return Body(content, size)
 
     def _too_large(self) -> NoReturn:
         raise Refusal(Reason.TOO_LARGE, f"more than {self._limits.max_bytes:,} bytes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import warnings
 from dataclasses import dataclass
@@ -25,12 +26,13 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a whole image is; width and height in pixels."""
+    """What a whole image is: width and height in pixels, the sha256 of its bytes in hex."""
 
     mime_type: str
     extension: str
     width: int
     height: int
+    sha256: str
 
 
 _STORED = {
@@ -74,7 +76,7 @@ def inspect(content: BinaryIO, max_pixels: int = MAX_PIXELS) -> Facts:
         raise Refusal(Reason.CORRUPT, "PNG with a wrong checksum")
     width, height = _decode(name, data, max_pixels)
     mime_type, extension = _STORED[name]
-    return Facts(mime_type, extension, width, height)
+    return Facts(mime_type, extension, width, height, hashlib.sha256(data).hexdigest())
 
 
 def _format(data: bytes) -> str:

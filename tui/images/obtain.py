@@ -144,7 +144,7 @@ class Images:
         return Picture(
             content=body.content,
             size=body.size,
-            sha256=body.sha256,
+            sha256=facts.sha256,
             mime_type=facts.mime_type,
             extension=facts.extension,
             width=facts.width,

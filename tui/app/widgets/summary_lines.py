@@ -88,8 +88,8 @@ def _rows(title: str, told: Sequence[tuple[str, int, Ink, str]]) -> list[Line]:
             label = title if not lines else ""
             lines.append(
                 (
-                    Piece(left(label, 10), Ink.DIM),
-                    Piece(right(words.thousands(count), 8), ink),
+                    Piece(left(label, 8), Ink.DIM),
+                    Piece(right(words.thousands(count), 10), ink),
                     Piece("  " + left(name, 18)),
                     Piece(note, Ink.DIM),
                 )
