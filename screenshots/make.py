@@ -186,6 +186,10 @@ def show(screen: Callable[[], RunScreen | SummaryScreen], name: str, seen: Snaps
         app._run_over.clear()
         app.trickle = Trickle(app.session.store, Images(Pace(PROFILES["normal"])), RunOptions())  # type: ignore[union-attr]
         app.snapshot = seen
+        if app.counts is not None and not seen.phase.over:
+            done = seen.vehicles_done
+            left = {"needing": app.counts.needing - done, "ready": app.counts.ready - done}
+            app.counts = replace(app.counts, backfilled=app.counts.backfilled + done, **left)
         await app.push_screen(screen())
         await settled(app)
         shot(name)

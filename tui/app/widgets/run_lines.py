@@ -193,7 +193,7 @@ def _host(pace: HostPace, width: int) -> Line:
 
 
 def _treatment(pace: HostPace) -> Line:
-    note = words.clean(pace.note)
+    note = words.clean(pace.note).removeprefix("HTTP ")
     if pace.wait > 0:
         why = f"{note}, " if note else ""
         return (Piece(f"  {why}next in {words.duration(math.ceil(pace.wait))}", Ink.WARN),)
