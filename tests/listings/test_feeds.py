@@ -8,7 +8,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tui.listings.feeds import BadLine, read_feed
@@ -268,6 +268,7 @@ def test_a_carriage_return_in_the_header_is_no_header(tmp_path: Path) -> None:
         list(read_feed(path))
 
 
+@example([["", ""], ['"', '";', '"']])
 @given(st.lists(st.lists(st.text(alphabet='a",\n ;\t', max_size=6), min_size=2, max_size=3), max_size=8))
 def test_every_line_of_a_table_is_read_or_told(tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]) -> None:
     path = tmp_path_factory.mktemp("any") / "feed.csv"

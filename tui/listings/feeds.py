@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import math
 from collections import deque
@@ -216,12 +217,12 @@ class _Rows(Iterator["Listing | BadLine"]):
         return _listing(taken[0].number, list(zip(header, row, strict=False)), self._organization)
 
     def _is_open(self) -> bool:
-        # Only at the end of the file does the reader accept a cell whose quote is still open.
-        try:
-            next(csv.reader([line.text for line in self._lines.taken], delimiter=self._delimiter, strict=True))
-        except csv.Error as error:
-            return "unexpected end of data" in str(error)
-        return False
+        # At the end of the file the reader accepts a cell whose quote is still open; were there one more line, it
+        # would take that as well.
+        more = iter(["one more"])
+        lines = itertools.chain((line.text for line in self._lines.taken), more)
+        next(csv.reader(lines, delimiter=self._delimiter), None)
+        return next(more, None) is None
 
     def _bad(self, reason: str) -> BadLine:
         taken = self._lines.taken
