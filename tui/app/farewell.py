@@ -1,11 +1,11 @@
-"""What the program says when the app has closed after a run."""
+"""What is said of a run that is over: when the app has closed, and when it opens again."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from tui.app.words import bytes_words, duration, plural, thousands
-from tui.model import Counts, Snapshot
+from tui.model import Counts, RunRecord, Snapshot
 
 if TYPE_CHECKING:
     from tui.trickle.session import Session
@@ -25,3 +25,9 @@ def farewell(snapshot: Snapshot | None, counts: Counts | None, session: Session 
     if counts is not None and (left := counts.ready + counts.partial + counts.legacy):
         lines += [f"Left: {plural(left, 'vehicle')}.", f"Go on with: {session.command}"]
     return "\n".join(lines)
+
+
+def notice_of(record: RunRecord) -> str:
+    """The line that offers to resume a run that left work behind."""
+    done = f"{record.vehicles_done:,} of {plural(record.vehicles_total, 'vehicle')}"
+    return f"R resumes run {record.run_id[-4:]}, interrupted after {done}"

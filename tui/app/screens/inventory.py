@@ -16,6 +16,7 @@ from tui.app import questions, words
 from tui.app.actions import Action
 from tui.app.background import start
 from tui.app.columns import ALL, ORGANIZATION_COLUMNS, ORGANIZATION_ORDERS, VEHICLE_COLUMNS, VEHICLE_ORDERS
+from tui.app.farewell import notice_of
 from tui.app.marks import Marks, collect
 from tui.app.screens.base import BaseScreen
 from tui.app.screens.failures import FailuresScreen
@@ -156,7 +157,7 @@ class InventoryScreen(BaseScreen):
     def watch_unfinished(self, record: RunRecord | None) -> None:
         """Say it, and let R be pressed."""
         notice = self.query_one("#notice", Static)
-        notice.update(Content(_notice(record)))
+        notice.update(Content(notice_of(record) if record else ""))
         notice.display = record is not None
         self.refresh_bindings()
 
@@ -394,10 +395,3 @@ class InventoryScreen(BaseScreen):
     def action_import_file(self) -> None:
         """Bring vehicles in."""
         self.app.push_screen(ImportScreen())
-
-
-def _notice(record: RunRecord | None) -> str:
-    if record is None:
-        return ""
-    done = f"{record.vehicles_done:,} of {words.plural(record.vehicles_total, 'vehicle')}"
-    return f"R resumes run {record.run_id[-4:]}, interrupted after {done}"
