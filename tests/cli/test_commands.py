@@ -130,6 +130,12 @@ def test_what_cannot_be_done_is_one_sentence(run: Run, words: list[str], code: i
     assert len(err.splitlines()) == 1
 
 
+def test_with_json_a_failure_is_an_object_too(run: Run) -> None:
+    code, out, err = run("run", "--json")
+    assert code == 1
+    assert json.loads(out) == {"success": False, "error": err.removeprefix("backfill-tui: ").strip()}
+
+
 @pytest.mark.parametrize("command", ["run", "vehicles"])
 def test_an_organization_that_is_not_there_is_told(run: Run, command: str) -> None:
     run("import", "feed.csv")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -39,7 +40,12 @@ def _dispatch(arguments: Arguments) -> int:
         return open_face(arguments)
     from tui.cli.commands import COMMANDS
 
-    return asyncio.run(COMMANDS[arguments.command](arguments))
+    try:
+        return asyncio.run(COMMANDS[arguments.command](arguments))
+    except Problem as problem:
+        if arguments.json:
+            print(json.dumps({"success": False, "error": str(problem)}, ensure_ascii=False))  # noqa: T201
+        raise
 
 
 def _tell(problem: Problem, code: int) -> int:
