@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 
 from tui.app.words import bytes_words, clean, duration, plural
-from tui.cli import report, watch
+from tui.cli import COULD_NOT, INTERRUPTED, RAN, report, watch
 from tui.cli.parser import Arguments
 from tui.cli.sessions import open_chosen
 from tui.listings.intake import ImportReport, import_feed
@@ -18,8 +18,6 @@ from tui.listings.lines import require_file
 from tui.model import OrganizationSort, Problem, RunOptions, Snapshot, VehicleQuery, VehicleSort
 from tui.trickle.plan import PlannedVehicle, plan
 from tui.trickle.session import Session
-
-RAN, COULD_NOT, INTERRUPTED = 0, 1, 130
 
 
 @asynccontextmanager
