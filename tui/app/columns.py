@@ -24,7 +24,7 @@ def _organization_name(row: Organization) -> Line:
 ORGANIZATION_COLUMNS = (
     Column(
         "name",
-        18,
+        14,
         _organization_name,
         grow=1,
         most=44,
@@ -43,14 +43,14 @@ ORGANIZATION_COLUMNS = (
     ),
     Column[Organization](
         "partial",
-        9,
+        8,
         lambda row: _number(row.counts.partial, Ink.WARN),
         right=True,
         drop=2,
         sort=OrganizationSort.PARTIAL,
     ),
     Column[Organization](
-        "parked", 8, lambda row: _number(row.counts.parked, Ink.BAD), right=True, drop=3, sort=OrganizationSort.PARKED
+        "parked", 7, lambda row: _number(row.counts.parked, Ink.BAD), right=True, drop=3, sort=OrganizationSort.PARKED
     ),
 )
 

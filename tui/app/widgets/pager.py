@@ -362,7 +362,8 @@ class PagedList(Inked, Generic[T], can_focus=True):
         line = [Piece(" " * GUTTER)]
         for column, size in self._fitted():
             chosen = bool(column.sort) and column.sort == sort
-            arrow = (" ↓" if descending else " ↑") if chosen else ""
+            space = " " if len(column.title) + 2 <= size else ""
+            arrow = f"{space}{'↓' if descending else '↑'}" if chosen else ""
             align = right if column.right else left
             line.append(Piece(align(column.title + arrow, size) + " " * GAP, Ink.PLAIN if chosen else Ink.DIM))
         return tuple(line)
