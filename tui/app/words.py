@@ -6,7 +6,7 @@ import time
 import unicodedata
 
 from tui.app.widgets.ink import Ink
-from tui.model import Phase, State
+from tui.model import Mark, Phase, State
 
 GLYPHS = {
     State.READY: "●",
@@ -28,6 +28,16 @@ INKS = {
     State.NO_URLS: Ink.DIM,
 }
 """The ink in which a state is drawn."""
+
+MARKS = {
+    Mark.WAITING: "·",
+    Mark.FETCHING: "□",
+    Mark.STORED: "■",
+    Mark.DUPLICATE: "=",
+    Mark.REFUSED: "×",
+    Mark.DEFERRED: "~",
+}
+"""One image of a lane, on screen and in a shell."""
 
 PHASES = {
     Phase.STARTING: ("▷", Ink.ACCENT),
@@ -115,11 +125,6 @@ def clock_time(at: float) -> str:
 def day_time(at: float) -> str:
     """`2026-01-31 08:41` on the operator's clock."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
-
-
-def state_words(state: State) -> str:
-    """`● ready`."""
-    return f"{GLYPHS[state]} {state.words}"
 
 
 def phase_words(phase: Phase, in_flight: int = 0) -> str:

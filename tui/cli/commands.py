@@ -92,15 +92,8 @@ def _plan_words(planned: PlannedVehicle) -> str:
     vehicle = planned.vehicle
     lines = [f"{clean(vehicle.title)}  {vehicle.id}  {vehicle.state.words}"]
     lines += [f"  {c.position + 1:>3}  {clean(c.url)}" for c in planned.candidates.chosen]
-    lines += [
-        f"    –  {clean(left.url)[:100]}  left out: {_why(left.why, left.of)}" for left in planned.candidates.left_out
-    ]
+    lines += [f"    –  {clean(left.url)[:100]}  {left.words}" for left in planned.candidates.left_out]
     return "\n".join(lines)
-
-
-def _why(why: str, of: int | None) -> str:
-    words = why.replace("_", " ")
-    return words if of is None else f"{words} of {of + 1}"
 
 
 async def status(arguments: Arguments) -> int:

@@ -15,23 +15,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from tui.app.words import byte_rate, clean, duration, plural
+from tui.app.words import MARKS, byte_rate, clean, duration, plural
 from tui.listings.intake import ImportReport
-from tui.model import LogLine, Mark, Snapshot
+from tui.model import LogLine, Snapshot
 from tui.trickle.run import Trickle
 
 REFRESH = 0.1
 PLAIN_EVERY = 5.0
 """Seconds between the progress lines of a run that is piped."""
-
-GLYPHS = {
-    Mark.WAITING: "·",
-    Mark.FETCHING: "□",
-    Mark.STORED: "■",
-    Mark.DUPLICATE: "=",
-    Mark.REFUSED: "×",
-    Mark.DEFERRED: "~",
-}
 
 
 def counters(snapshot: Snapshot) -> str:
@@ -74,7 +65,7 @@ def _display(snapshot: Snapshot) -> RenderableType:
     grid.add_column(max_width=36, no_wrap=True, overflow="ellipsis")
     grid.add_column(no_wrap=True, overflow="ellipsis")
     for lane in snapshot.lanes:
-        grid.add_row(Text(clean(lane.title)), Text("".join(GLYPHS[mark] for mark in lane.marks)))
+        grid.add_row(Text(clean(lane.title)), Text("".join(MARKS[mark] for mark in lane.marks)))
     bar = ProgressBar(total=max(1, snapshot.images_total), completed=snapshot.tally.done)
     return Group(grid, bar, Text(progress_line(snapshot), no_wrap=False))
 

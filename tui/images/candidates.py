@@ -49,6 +49,12 @@ class LeftOut:
     why: Why
     of: int | None = None
 
+    @property
+    def words(self) -> str:
+        """`left out: thumbnail of 2` as every face prints it, numbered from 1 as people count."""
+        what = self.why.value.replace("_", " ")
+        return f"left out: {what}" if self.of is None else f"left out: {what} of {self.of + 1}"
+
 
 @dataclass(frozen=True, slots=True)
 class Candidates:

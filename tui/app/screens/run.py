@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual import events
 from textual.app import ComposeResult
 
@@ -13,9 +11,6 @@ from tui.app.widgets.options import OptionsBar
 from tui.app.widgets.options_line import OptionsLine
 from tui.app.widgets.run_page import LEAST_LOG, RunLog, RunPage
 from tui.model import PACES, Snapshot
-
-if TYPE_CHECKING:
-    pass
 
 
 def _may_step(screen: RunScreen, step: int) -> bool:

@@ -103,20 +103,24 @@ class Canvas(Inked):
         return self.strip(self.lines[y] if y < len(self.lines) else (), self.size.width)
 
 
+LIST_KEYS: tuple[BindingType, ...] = (
+    Binding("up,k", "move(-1)", "Up", show=False, id="list.up"),
+    Binding("down,j", "move(1)", "Down", show=False, id="list.down"),
+    Binding("pageup", "page(-1)", "Page up", show=False, id="list.page_up"),
+    Binding("pagedown", "page(1)", "Page down", show=False, id="list.page_down"),
+    Binding("home,g", "edge(-1)", "First", show=False, id="list.first"),
+    Binding("end,G", "edge(1)", "Last", show=False, id="list.last"),
+    Binding("enter", "open", "Open", show=False, id="list.open"),
+)
+"""The keys of every list; each says itself what moving means."""
+
+
 class LineList(Inked, Generic[T], can_focus=True):
     """A list of values of which only the visible ones are painted; `rests` says on which the cursor may stand."""
 
     DEFAULT_CSS = "LineList { height: 1fr; overflow: hidden auto; scrollbar-gutter: stable; }"
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False, id="list.up"),
-        Binding("down,j", "move(1)", "Down", show=False, id="list.down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="list.page_up"),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="list.page_down"),
-        Binding("home,g", "edge(-1)", "First", show=False, id="list.first"),
-        Binding("end,G", "edge(1)", "Last", show=False, id="list.last"),
-        Binding("enter", "open", "Open", show=False, id="list.open"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*LIST_KEYS]
 
     cursor: reactive[int] = reactive(0, repaint=False)
 

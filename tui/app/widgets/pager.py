@@ -9,14 +9,14 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
 from tui.app.background import start
-from tui.app.widgets.canvas import Inked
+from tui.app.widgets.canvas import LIST_KEYS, Inked
 from tui.app.widgets.ink import Ink, Line, Piece, clip, left, line_width, right
 from tui.model import Page, Problem
 
@@ -82,15 +82,7 @@ class PagedList(Inked, Generic[T], can_focus=True):
     its row through a refresh. A row that is not here yet is drawn as a dot.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False, id="list.up"),
-        Binding("down,j", "move(1)", "Down", show=False, id="list.down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="list.page_up"),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="list.page_down"),
-        Binding("home,g", "edge(-1)", "First", show=False, id="list.first"),
-        Binding("end,G", "edge(1)", "Last", show=False, id="list.last"),
-        Binding("enter", "open", "Open", show=False, id="list.open"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*LIST_KEYS]
 
     cursor: reactive[int] = reactive(0)
     marks: reactive[frozenset[str]] = reactive(frozenset())

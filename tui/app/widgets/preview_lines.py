@@ -11,7 +11,6 @@ from tui.app.widgets.ink import BLANK, Ink, Line, Piece, left, line_width, parts
 from tui.model import Vehicle
 
 if TYPE_CHECKING:
-    from tui.images.candidates import LeftOut
     from tui.trickle.plan import PlannedVehicle
 
 NOTE = 26
@@ -76,7 +75,7 @@ def rows(planned: PlannedVehicle, cap: int) -> Iterator[Row]:
             known = candidate.url in planned.settled
             yield _url_row(str(candidate.position + 1), candidate.url, "done before" if known else "", not known)
         elif entry.why != "over_cap":
-            yield _url_row("–", entry.url, why_words(entry), taken=False)
+            yield _url_row("–", entry.url, entry.words, taken=False)
     over = _over_cap(planned)
     if over:
         yield _beyond(planned, cap, over)
@@ -100,14 +99,6 @@ def _beyond(planned: PlannedVehicle, cap: int, over: int) -> Row:
     first = next(entry.url for entry in planned.candidates.left_out if entry.why == "over_cap")
     numbers = f"{cap + 1}…{cap + over}" if over > 1 else f"{cap + 1}"
     return Row(numbers, "", f"over the cap of {cap}", first)
-
-
-def why_words(entry: LeftOut) -> str:
-    """`left out: thumbnail of 2`, numbered as the candidates are."""
-    what = entry.why.value.replace("_", " ")
-    if entry.of is None:
-        return f"left out: {what}"
-    return f"left out: {what} of {entry.of + 1}"
 
 
 def paint(row: Row, width: int) -> Line:

@@ -23,14 +23,15 @@ from tui.app.widgets.ink import (
 )
 from tui.model import HostPace, Lane, LogLine, Mark, OrganizationProgress, Phase, RunOptions, Snapshot, Tally
 
-GLYPHS = {
-    Mark.WAITING: Piece("·", Ink.FAINT),
-    Mark.FETCHING: Piece("□", Ink.ACCENT),
-    Mark.STORED: Piece("■", Ink.ACCENT),
-    Mark.DUPLICATE: Piece("=", Ink.DIM),
-    Mark.REFUSED: Piece("×", Ink.BAD),
-    Mark.DEFERRED: Piece("~", Ink.WARN),
+_INKS = {
+    Mark.WAITING: Ink.FAINT,
+    Mark.FETCHING: Ink.ACCENT,
+    Mark.STORED: Ink.ACCENT,
+    Mark.DUPLICATE: Ink.DIM,
+    Mark.REFUSED: Ink.BAD,
+    Mark.DEFERRED: Ink.WARN,
 }
+GLYPHS = {mark: Piece(words.MARKS[mark], ink) for mark, ink in _INKS.items()}
 
 _TELLING = (Mark.FETCHING, Mark.WAITING, Mark.REFUSED, Mark.DEFERRED, Mark.DUPLICATE, Mark.STORED)
 """Which mark speaks for several when a lane has more images than cells."""
