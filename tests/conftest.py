@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.support.stack import Project, Stack
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The servers of this worker, started when a test first asks for them."""
+    from tests.support.stack import Missing, Stack  # costs nothing where no test asks
+
+    try:
+        stack = Stack()
+    except Missing as missing:
+        if os.environ.get("CI"):
+            pytest.fail(str(missing), pytrace=False)
+        pytest.skip(f"no Supabase stack: {missing}")
+    yield stack
+    stack.close()
+
+
+@pytest.fixture
+def production(stack: Stack) -> Project:
+    """An empty project of the production shape."""
+    from tests.support.stack import PRODUCTION
+
+    return _empty(stack, "production", PRODUCTION)
+
+
+@pytest.fixture
+def lean(stack: Stack) -> Project:
+    """An empty project with other names and fewer columns."""
+    from tests.support.stack import LEAN
+
+    return _empty(stack, "lean", LEAN)
+
+
+@pytest.fixture
+def bare(stack: Stack) -> Project:
+    """An empty project with the least that can be worked with."""
+    from tests.support.stack import BARE
+
+    return _empty(stack, "bare", BARE)
+
+
+def _empty(stack: Stack, name: str, schema: str) -> Project:
+    project = stack.project(name, schema)
+    project.clear()
+    return project

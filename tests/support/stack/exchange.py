@@ -1,0 +1,147 @@
+"""One request on its way through the gateway, and what the gateway has against it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from http import HTTPStatus
+
+from aiohttp import ClientError, ClientResponse, ClientSession, web
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from tests.support.stack.faults import Act, Answer, Cut, Delay, Hold, Logged
+from tests.support.stack.keys import ANON_KEY, PUBLISHABLE_KEY, SECRET_KEY, SERVICE_KEY
+
+Upstream = Callable[[str], Awaitable[tuple[ClientSession, str] | None]]
+"""Who answers for a path, and what the path is called there."""
+
+LONGEST_URL = 8192
+_KEYS = {SERVICE_KEY: SERVICE_KEY, ANON_KEY: ANON_KEY, SECRET_KEY: SERVICE_KEY, PUBLISHABLE_KEY: ANON_KEY}
+_HOP_BY_HOP = ("Connection", "Keep-Alive", "Transfer-Encoding", "TE", "Trailer", "Upgrade")
+_NO_KEY = Answer(
+    401,
+    {"message": "No API key found in request", "hint": "No `apikey` request header or url param was found."},
+)
+_BAD_KEY = Answer(
+    401,
+    {"message": "Invalid API key", "hint": "Double check your Supabase `anon` or `service_role` API key."},
+)
+_NO_ROUTE = Answer(404, {"message": "no Route matched with those values"})
+_TOO_LONG = Answer(414, "<html><head><title>414 Request-URI Too Large</title></head></html>")
+_NO_UPSTREAM = Answer(502, {"message": "An invalid response was received from the upstream server"})
+
+
+class Exchange:
+    """Runs once: refuse, forward, relay, with the act of the fault that struck in its place."""
+
+    def __init__(self, upstream: Upstream, request: web.BaseRequest, logged: Logged) -> None:
+        self._upstream, self._request, self._logged = upstream, request, logged
+        self._act = logged.fault.act if logged.fault else None
+
+    async def run(self) -> web.StreamResponse:
+        if self._act and self._act.when in ("before", "request") and (end := await self._strike(self._act)):
+            return end
+        if refusal := self._refusal():
+            return self._answer(refusal)
+        return await self._forward()
+
+    async def _strike(self, act: Act) -> web.StreamResponse | None:
+        """Do the act; None where the request goes on after it."""
+        match act:
+            case Answer():
+                return self._answer(act)
+            case Delay(seconds):
+                await asyncio.sleep(seconds)
+            case Hold():
+                while not act.released.is_set():  # noqa: ASYNC110 - it is released from another thread
+                    await asyncio.sleep(0.005)
+            case Cut():
+                return await self._cut(act)
+        return None
+
+    async def _cut(self, cut: Cut) -> web.StreamResponse:
+        if cut.when == "request":
+            await self._request.content.readexactly((self._request.content_length or 0) // 2)
+        if transport := self._request.transport:
+            transport.abort() if cut.reset else transport.close()
+        return web.Response()
+
+    def _answer(self, answer: Answer) -> web.Response:
+        self._logged.status = answer.status
+        try:
+            reason = HTTPStatus(answer.status).phrase
+        except ValueError:
+            reason = "Unknown"
+        headers = {"Content-Type": answer.kind, **answer.headers}
+        return web.Response(status=answer.status, reason=reason, headers=headers, body=answer.content)
+
+    def _refusal(self) -> Answer | None:
+        """What the gateway itself has against a request. It lets storage's through: public objects need no key."""
+        if len(self._request.raw_path) > LONGEST_URL:
+            return _TOO_LONG
+        if not self._request.path.startswith("/rest/v1/"):
+            return None
+        key = self._key()
+        if not key:
+            return _NO_KEY
+        return None if key in _KEYS else _BAD_KEY
+
+    def _key(self) -> str:
+        return self._request.headers.get("apikey") or self._request.query.get("apikey", "")
+
+    def _headers(self) -> CIMultiDict[str]:
+        """An opaque key becomes the JWT of its role, unless the request brings a JWT of its own."""
+        headers = _end_to_end(self._request.headers)
+        key = self._key()
+        if key in (SECRET_KEY, PUBLISHABLE_KEY) and headers.get("Authorization", f"Bearer {key}") == f"Bearer {key}":
+            headers["Authorization"] = f"Bearer {_KEYS[key]}"
+        return headers
+
+    async def _forward(self) -> web.StreamResponse:
+        upstream = await self._upstream(self._request.raw_path)
+        if upstream is None:
+            return self._answer(_NO_ROUTE)
+        session, url = upstream
+        body = self._request.content if self._request.can_read_body else None
+        try:
+            async with session.request(
+                self._request.method,
+                URL(url, encoded=True),
+                headers=self._headers(),
+                data=body,
+                allow_redirects=False,
+                skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+            ) as answered:
+                return await self._relay(answered)
+        except ClientError:
+            return self._answer(_NO_UPSTREAM)
+
+    async def _relay(self, answered: ClientResponse) -> web.StreamResponse:
+        act = self._act if self._act and self._act.when in ("after", "answer") else None
+        body = await answered.read() if act else None
+        if act and act.when == "after" and (end := await self._strike(act)):
+            return end
+        self._logged.status = answered.status
+        response = web.StreamResponse(
+            status=answered.status, reason=answered.reason, headers=_end_to_end(answered.headers)
+        )
+        await response.prepare(self._request)
+        if isinstance(act, Cut) and body is not None:
+            await response.write(body[: len(body) // 2])
+            return await self._cut(act)
+        async for chunk in answered.content.iter_any() if body is None else _whole(body):
+            await response.write(chunk)
+        await response.write_eof()
+        return response
+
+
+async def _whole(body: bytes) -> AsyncIterator[bytes]:
+    yield body
+
+
+def _end_to_end(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
+    kept = CIMultiDict(headers)
+    for name in _HOP_BY_HOP:
+        kept.popall(name, None)
+    return kept

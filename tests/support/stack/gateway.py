@@ -1,0 +1,106 @@
+"""One URL for the parts of a project, as the hosted gateway has it; fails on demand and remembers what it saw."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from aiohttp import ClientSession, ClientTimeout, TCPConnector, UnixConnector, web
+
+from tests.support.stack.exchange import Exchange
+from tests.support.stack.faults import Act, Fault, Faults, Logged
+from tests.support.stack.storage import Storage
+
+T = TypeVar("T")
+
+
+class Loop:
+    """An event loop in a thread of its own: a test that blocks its own loop is still answered."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of a coroutine that runs in that loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+
+    def close(self) -> None:
+        self.run(self._loop.shutdown_default_executor())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class Gateway:
+    """Serves on a free loopback port from construction to `close`. `log` holds every request in order of arrival."""
+
+    def __init__(self, loop: Loop, rest_socket: str, storage: Storage) -> None:
+        self._loop, self._storage = loop, storage
+        self._faults = Faults()
+        self.log: list[Logged] = []
+        self.port = loop.run(self._open(rest_socket))
+
+    def fault(self, pattern: str, act: Act, *, times: int | None = 1, chance: float = 1.0, seed: int = 0) -> Fault:
+        """Do `act` to the next `times` requests (None: to all) whose `METHOD /path?query` has `pattern` in it."""
+        fault = Fault(re.compile(pattern), act, times, chance, random.Random(seed))
+        self._faults.add(fault)
+        return fault
+
+    def requests(self, pattern: str = "") -> list[Logged]:
+        """Those of the log whose `METHOD /path?query` has `pattern` in it."""
+        return [logged for logged in self.log if re.search(pattern, f"{logged.method} {logged.path}")]
+
+    def reset(self) -> None:
+        """No faults, nobody held, an empty log."""
+        self._faults.clear()
+        self.log = []
+
+    def close(self) -> None:
+        self.reset()
+        self._loop.run(self._close())
+
+    async def _open(self, rest_socket: str) -> int:
+        # Node closes idle connections after five seconds: give them up before that.
+        self._to_rest = _session(UnixConnector(rest_socket, limit=0, keepalive_timeout=3))
+        self._to_storage = _session(TCPConnector(limit=0, keepalive_timeout=3))
+        self._front = web.Server(self._serve, access_log=None, max_line_size=2**20, max_field_size=2**16)
+        self._server = await asyncio.get_running_loop().create_server(self._front, "127.0.0.1", 0)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def _close(self) -> None:
+        self._server.close()
+        await self._front.shutdown(1)
+        await self._to_rest.close()
+        await self._to_storage.close()
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        logged = Logged(request.method, request.raw_path)
+        self.log.append(logged)
+        logged.fault = self._faults.pick(f"{request.method} {request.raw_path}")
+        return await Exchange(self.upstream, request, logged).run()
+
+    async def upstream(self, path: str) -> tuple[ClientSession, str] | None:
+        """Who answers for a path, and what the path is called there."""
+        if path.startswith("/rest/v1/"):
+            return self._to_rest, f"http://rest{path.removeprefix('/rest/v1')}"
+        if path.startswith("/storage/v1/"):
+            await asyncio.to_thread(self._storage.start)
+            return self._to_storage, f"http://127.0.0.1:{self._storage.port}{path}"
+        return None
+
+
+def _session(connector: UnixConnector | TCPConnector) -> ClientSession:
+    return ClientSession(
+        connector=connector,
+        auto_decompress=False,
+        timeout=ClientTimeout(None),
+        max_line_size=2**20,
+        max_field_size=2**16,
+    )

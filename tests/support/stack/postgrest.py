@@ -1,0 +1,46 @@
+"""PostgREST on one database, set up as hosted projects have it."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+from tests.support.stack.daemon import Daemon
+from tests.support.stack.keys import SECRET
+
+_LOADED = "Schema cache loaded"
+_CONFIG = """
+db-uri = "{dsn}"
+db-schemas = "public"
+db-anon-role = "anon"
+db-max-rows = 1000
+db-pool = 20
+db-channel-enabled = true
+jwt-secret = "{secret}"
+server-unix-socket = "{socket}"
+log-level = "warn"
+"""
+
+
+class PostgREST:
+    """Serves at a Unix socket from construction to `close`."""
+
+    def __init__(self, program: Path, folder: Path, dsn: str, group: int) -> None:
+        self.socket = folder / "postgrest.socket"
+        config = folder / "postgrest.conf"
+        config.write_text(_CONFIG.format(dsn=dsn, secret=SECRET, socket=self.socket))
+        self._daemon = Daemon([program, config], folder / "postgrest.log", group)
+        self._loads = 1
+
+    def wait(self) -> None:
+        """Wait until it knows the schema."""
+        self._daemon.wait_for(_LOADED, self._loads)
+
+    def reload(self) -> None:
+        """Learn the schema anew, and connect at once instead of after its back-off; returns when that is done."""
+        self._loads = self._daemon.said(_LOADED) + 1
+        self._daemon.signal(signal.SIGUSR1)
+        self.wait()
+
+    def close(self) -> None:
+        self._daemon.close()
