@@ -30,18 +30,23 @@ timezone = 'UTC'
 
 
 class Cluster:
-    """PostgreSQL on a private port, with the roles of a Supabase project; runs from `start` to `stop`."""
+    """PostgreSQL on a private port, with the roles of a Supabase project; runs from `create` to its reaper."""
 
     def __init__(self, programs: Path, folder: Path) -> None:
         self._programs, self._folder = programs, folder
         self._data = folder / "data"
         self.port = free_port()
-        folder.mkdir()
+
+    def create(self) -> None:
+        """Make the cluster and start it."""
+        self._folder.mkdir()
         if os.geteuid() == 0:
-            shutil.chown(folder, "postgres", "postgres")
+            shutil.chown(self._folder, "postgres", "postgres")
         self._run("initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync")
         with (self._data / "postgresql.conf").open("a") as config:
             config.write(_SETTINGS.format(port=self.port))
+        self.start()
+        self._execute((FOLDER / "roles.sql").read_text())
 
     def dsn(self, database: str = "postgres", user: str = "postgres") -> str:
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
@@ -52,9 +57,6 @@ class Cluster:
     def stop(self, mode: ShutdownMode = "fast") -> None:
         """`fast` ends all connections in order; `immediate` is a crash, and the next start recovers."""
         self._run("pg_ctl", "stop", "--wait", f"--mode={mode}")
-
-    def create_roles(self) -> None:
-        self._execute((FOLDER / "roles.sql").read_text())
 
     def create_database(self, name: str) -> None:
         self._execute(f'create database "{name}"')

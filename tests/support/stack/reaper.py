@@ -9,11 +9,10 @@ from pathlib import Path
 _SCRIPT = """
 trap '' HUP INT TERM
 cat
-postmaster=$(head -n 1 "$1/postgres/data/postmaster.pid" 2>/dev/null)
-if [ -n "$postmaster" ]; then
-  kill -QUIT "$postmaster"
+lock="$1/postgres/data/postmaster.pid"
+if [ -e "$lock" ] && kill -QUIT "$(head -n 1 "$lock")"; then
   tries=0
-  while kill -0 "$postmaster" && [ "$tries" -lt 200 ]; do sleep 0.02; tries=$((tries + 1)); done
+  while [ -e "$lock" ] && [ "$tries" -lt 300 ]; do sleep 0.01; tries=$((tries + 1)); done
 fi
 kill -TERM 0
 rm -rf "$1"

@@ -23,8 +23,11 @@ class Stack:
         self._loop = Loop()
         self._projects: dict[str, Project] = {}
         self._cluster = Cluster(self._parts.postgres, self._folder / "postgres")
-        self._cluster.start()
-        self._cluster.create_roles()
+        try:
+            self._cluster.create()
+        except BaseException:
+            self.close()
+            raise
 
     def project(self, name: str, schema: str) -> Project:
         """The project of that name; a schema script makes its database when it is first asked for."""
@@ -56,7 +59,9 @@ class Stack:
 
     def close(self) -> None:
         """End and remove everything."""
-        for project in self._projects.values():
-            project.close()
-        self._loop.close()
-        self._reaper.close()
+        try:
+            for project in self._projects.values():
+                project.close()
+            self._loop.close()
+        finally:
+            self._reaper.close()
