@@ -1,0 +1,203 @@
+"""What one value may be: parsers that turn text or TOML into a setting, or say in a phrase what it must be."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import urlsplit
+
+from tui.model import Problem
+
+Value = object
+Parser = Callable[[Value], object]
+
+HostPolicy = tuple[int | None, float | None]
+"""Slots and requests per second of one host; None leaves the pace's own."""
+
+
+class SettingsError(Problem):
+    """A setting that cannot be used: names its source, its key and the nearest valid key or value."""
+
+
+class Secret:
+    """A text that never shows itself; `reveal` is the one way to it.
+
+    Not a dataclass: `dataclasses.asdict` would lay it open.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str = "") -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "Secret(***)" if self._text else "Secret()"
+
+    __str__ = __repr__
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A clause that asks for the nearest known word, empty when none is near."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def sentence(words: str) -> str:
+    """The words with an end."""
+    return words if words.endswith("?") else f"{words}."
+
+
+def text(value: Value) -> str:
+    """Any text."""
+    if not isinstance(value, str):
+        raise ValueError("must be text")
+    return value
+
+
+def flag(value: Value) -> bool:
+    """True or false, also as a word."""
+    if isinstance(value, bool):
+        return value
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if str(value).lower() not in words:
+        raise ValueError("must be true or false")
+    return words[str(value).lower()]
+
+
+def whole(low: int, high: int) -> Callable[[Value], int]:
+    """A whole number within bounds."""
+
+    def parse(value: Value) -> int:
+        message = f"must be a whole number between {low:,} and {high:,}"
+        try:
+            number = int(value) if isinstance(value, str) else value
+        except ValueError:
+            raise ValueError(message) from None
+        if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
+            raise ValueError(message)
+        return number
+
+    return parse
+
+
+def number(low: float, high: float) -> Callable[[Value], float]:
+    """A number within bounds."""
+
+    def parse(value: Value) -> float:
+        message = f"must be a number between {low:g} and {high:g}"
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ValueError(message)
+        try:
+            parsed = float(value)
+        except ValueError:
+            raise ValueError(message) from None
+        if math.isnan(parsed) or not low <= parsed <= high:
+            raise ValueError(message)
+        return parsed
+
+    return parse
+
+
+def choice(*names: str) -> Callable[[Value], str]:
+    """One of these words."""
+
+    def parse(value: Value) -> str:
+        if value not in names:
+            raise ValueError(f"must be one of {', '.join(names)}{nearest(str(value), names)}")
+        return str(value)
+
+    return parse
+
+
+def _policy(value: Value) -> HostPolicy:
+    if not isinstance(value, Mapping):
+        raise ValueError("must be a table with slots and rate")
+    for key in value:
+        if key not in ("slots", "rate"):
+            raise ValueError(f"has no key {key!r}{nearest(str(key), ('slots', 'rate'))}")
+    slots = whole(1, 1_000)(value["slots"]) if "slots" in value else None
+    rate = number(0.01, 10_000)(value["rate"]) if "rate" in value else None
+    return slots, rate
+
+
+def hosts(value: Value) -> dict[str, HostPolicy]:
+    """Policies by host name."""
+    if not isinstance(value, Mapping):
+        raise ValueError('must be tables such as [hosts."img.example.com"]')
+    policies = {}
+    for host, policy in value.items():
+        try:
+            policies[str(host).lower()] = _policy(policy)
+        except ValueError as error:
+            raise ValueError(f"entry {host!r} {error}") from None
+    return policies
+
+
+def project_url(value: Value) -> str:
+    """The address of a Supabase project, `https://HOST[:PORT]`; what users copy behind it (`/rest/v1`) is cut off."""
+    must = ValueError("must be a project's address such as https://abcdefgh.supabase.co")
+    try:
+        parts = urlsplit(text(value).strip())
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise must from None
+    clean = re.fullmatch(r"[\w.:\[\]-]+", parts.netloc, re.ASCII)
+    if parts.scheme not in ("http", "https") or not host or not clean or parts.query or parts.fragment:
+        raise must
+    path = re.sub(r"/(rest|storage|auth|functions)/v1(/.*)?$", "", parts.path).rstrip("/")
+    return f"{parts.scheme}://{parts.netloc.lower()}{path}"
+
+
+def store(value: Value) -> str:
+    """The address of a store; that of a project is held to the form of one."""
+    url = text(value)
+    return f"supabase:{project_url(url[9:])}" if url.startswith("supabase:") and url[9:] else url
+
+
+def key(value: Value) -> Secret:
+    """A service key: what can stand in an HTTP header, and is no address."""
+    word = text(value).strip()
+    if not word.isascii() or not word.isprintable() or " " in word:
+        raise ValueError("must be a key as the project's settings page shows it, in one piece")
+    if word.startswith(("http://", "https://")):
+        raise ValueError("must be a key, and is an address")
+    return Secret(word)
+
+
+def variable(value: Value) -> str:
+    """The name of an environment variable; a key in its place is refused."""
+    name = text(value).strip()
+    if name and (not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", name) or name.startswith(("sb_", "eyJ"))):
+        raise ValueError("must be the name of the variable that holds the key, never the key itself")
+    return name
+
+
+def identifier(value: Value) -> str:
+    """The name of a table, or nothing."""
+    name = text(value).strip()
+    if name and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", name):
+        raise ValueError("must be the name of a table")
+    return name
+
+
+def refused_key(value: Value) -> Secret:
+    """A key in a file that is neither the environment nor `.env` is never taken."""
+    raise ValueError(
+        "is not read from here: keep the key in SUPABASE_SERVICE_ROLE_KEY or in a variable that key_variable names, "
+        "in the environment or in .env"
+    )
