@@ -7,8 +7,8 @@ import pytest
 from tests.support.web import Web
 from tests.support.world import listing
 from tui.model import Problem, RunOptions
-from tui.settings import Settings, default_store
-from tui.trickle.session import Session, open_session
+from tui.settings import Secret, Settings, default_store
+from tui.trickle.session import Session, command_for, open_session
 
 
 async def test_a_session_knows_the_command_that_opens_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,3 +37,30 @@ async def test_a_run_of_a_session_follows_its_settings(tmp_path: Path, web: Web)
 async def test_what_cannot_be_opened_says_so() -> None:
     with pytest.raises(Problem, match="gopher"):
         await open_session(Settings(store="gopher:x"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "command"),
+    [
+        (Settings(store="supabase", profile="north west"), "backfill-tui --profile 'north west'"),
+        (Settings(store="supabase", supabase_key=Secret("hush")), "backfill-tui --store supabase"),
+        (Settings(store="supabase:https://a.example"), "backfill-tui --store supabase:https://a.example"),
+        (Settings(read_only=True), "backfill-tui --read-only"),
+        (Settings(store="local:a b", read_only=True), "backfill-tui --store 'local:a b' --read-only"),
+    ],
+)
+def test_the_command_tells_profile_and_read_only_and_never_a_key(settings: Settings, command: str) -> None:
+    assert command_for(settings) == command
+
+
+async def test_a_profile_lends_its_name_and_its_colour(tmp_path: Path) -> None:
+    session = await open_session(Settings(store=f"local:{tmp_path / 's'}", profile="mine", color="red"))
+    assert session.title == f"mine · {session.store.label}"
+    assert session.color == "red"
+    assert not session.read_only
+    await session.close()
+
+
+async def test_a_project_without_a_key_is_not_opened() -> None:
+    with pytest.raises(Problem, match="SUPABASE_SERVICE_ROLE_KEY"):
+        await open_session(Settings(store="supabase", supabase_url="https://a.example"))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from tui.images.pace import PROFILES, Pace
-from tui.model import RunOptions
-from tui.settings import Settings
+from tui.model import Problem, RunOptions
+from tui.settings import Settings, default_store
 from tui.stores import Store, open_store
 from tui.trickle.run import Trickle
 
@@ -18,10 +19,10 @@ async def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Session:
-    """An open deployment. `title` names it in headers.
+    """An open deployment. `title` names it in headers, and `color` (one of `COLORS`) sets it apart there.
 
     `exempt` maps host names to the (ip, port) where they really are; only the demo has any. `command` is what starts
-    the program on this deployment again.
+    the program on this deployment again; a key is never a part of it.
     """
 
     store: Store
@@ -30,6 +31,12 @@ class Session:
     exempt: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     command: str = "backfill-tui"
     on_close: Callable[[], Awaitable[None]] = _nothing
+    color: str = "none"
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing may be written, because it was asked for or because the store cannot be written."""
+        return self.settings.read_only or self.store.read_only
 
     def trickle(self, options: RunOptions) -> Trickle:
         """A new run with a fetcher of its own."""
@@ -54,9 +61,18 @@ class Session:
 
 async def open_session(settings: Settings) -> Session:
     """Open the store that the settings name; raises Problem."""
-    store = await open_store(settings.store)
-    return Session(store, settings, store.label, command=_command(settings))
+    if settings.lacks:
+        raise Problem(settings.lacks)
+    store = await open_store(settings.store, settings)
+    title = f"{settings.profile} · {store.label}" if settings.profile else store.label
+    return Session(store, settings, title, command=command_for(settings), color=settings.color)
 
 
-def _command(settings: Settings) -> str:
-    return "backfill-tui" if settings.store == Settings().store else f"backfill-tui --store {settings.store}"
+def command_for(settings: Settings) -> str:
+    """The command line that opens the app on the deployment of these settings."""
+    words = ["backfill-tui"]
+    if settings.profile:
+        words += ["--profile", settings.profile]
+    elif settings.store != default_store():
+        words += ["--store", settings.store]
+    return shlex.join([*words, "--read-only"] if settings.read_only else words)
