@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from tui.model import Phase, RunOptions, RunRecord
+from tui.model import SILENCE, Phase, RunOptions, RunRecord
 from tui.stores import Store
-from tui.trickle.journal import SILENCE, fate, unfinished
+from tui.trickle.journal import fate, unfinished
 
 NOW = 1_000_000.0
 

@@ -3,6 +3,13 @@
 Times are seconds since the epoch (UTC) as floats, sizes are bytes, ids are strings.
 """
 
+from tui.model.fleet import (
+    as_runs,
+)
+from tui.model.health import (
+    Finding,
+    Health,
+)
 from tui.model.images import (
     BUCKET,
     SOURCE,
@@ -35,11 +42,14 @@ from tui.model.problem import (
 from tui.model.runs import (
     OPTION_BOUNDS,
     PACES,
+    SILENCE,
     HostPace,
     Lane,
     Lease,
     LogLine,
     Mark,
+    Member,
+    Orders,
     OrganizationProgress,
     Phase,
     RunOptions,
@@ -48,15 +58,19 @@ from tui.model.runs import (
     Snapshot,
     Tally,
     VehicleResult,
+    Wish,
 )
 
 __all__ = [
     "BUCKET",
     "OPTION_BOUNDS",
     "PACES",
+    "SILENCE",
     "SOURCE",
     "Counts",
+    "Finding",
     "Gallery",
+    "Health",
     "HostPace",
     "IntakeReport",
     "Lane",
@@ -64,6 +78,8 @@ __all__ = [
     "Listing",
     "LogLine",
     "Mark",
+    "Member",
+    "Orders",
     "Organization",
     "OrganizationProgress",
     "OrganizationSort",
@@ -88,5 +104,7 @@ __all__ = [
     "VehicleQuery",
     "VehicleResult",
     "VehicleSort",
+    "Wish",
     "Workload",
+    "as_runs",
 ]

@@ -185,6 +185,8 @@ class Snapshot:
     hosts: tuple[HostPace, ...] = ()
     log: tuple[LogLine, ...] = ()
     error: str = ""
+    trouble: str = ""  # why the store keeps the run waiting, empty when it does not
+    workers: int = 1  # live workers of this run, this one included
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +201,33 @@ class VehicleResult:
     error: str | None = None
 
 
+class Wish(StrEnum):
+    """What operators want of a run, wherever its workers are."""
+
+    RUN = "run"
+    PAUSE = "pause"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What a worker learns whenever it reports: the wish, and how many live workers the run has, itself included."""
+
+    wish: Wish = Wish.RUN
+    workers: int = 1
+
+
+SILENCE = 12.0
+"""Seconds without a report after which a worker that never ended counts as killed."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run in the journal; `ended_at` None means that it runs now or that it was killed (see `seen_at`)."""
+    """A run in the journal, or one worker's share of it.
+
+    `ended_at` None means that it runs now or that it was killed (see `seen_at`). Of a run with several workers,
+    `worker` names them all and the numbers are sums.
+    """
 
     run_id: str
     worker: str
@@ -214,3 +240,16 @@ class RunRecord:
     vehicles_done: int = 0
     vehicles_total: int = 0
     error: str = ""
+    wish: Wish = Wish.RUN
+    workers: int = 1
+    images_per_second: float = 0.0
+    bytes_per_second: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A worker of the fleet: its share of its run, how many vehicles it holds now, and the titles of some of them."""
+
+    share: RunRecord
+    holding: int = 0
+    titles: tuple[str, ...] = ()

@@ -1,17 +1,20 @@
-"""Where rows and objects live: the protocol every store keeps, and how to open one."""
+"""Where rows and objects live: the protocol every store keeps, how to open one, and how to examine one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from tui.model import (
     Counts,
+    Finding,
     Gallery,
     IntakeReport,
     Lease,
     Listing,
+    Member,
+    Orders,
     Organization,
     OrganizationSort,
     Outcome,
@@ -24,8 +27,10 @@ from tui.model import (
     StoredImage,
     Vehicle,
     VehicleQuery,
+    Wish,
     Workload,
 )
+from tui.settings import Settings
 
 
 class StoreError(Problem):
@@ -42,6 +47,30 @@ class Store(Protocol):
     @property
     def label(self) -> str:
         """A short name for headers, e.g. `local · ~/dealers`."""
+        ...
+
+    @property
+    def read_only(self) -> bool:
+        """Whether it can only be looked at; everything that writes then raises `StoreError`."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """The `vehicle_images.source` of the rows written here, also a part of their objects' paths."""
+        ...
+
+    @property
+    def trouble(self) -> str:
+        """Why calls wait at this moment (e.g. `the database restarts; trying again in 8 s`), empty when none does."""
+        ...
+
+    @property
+    def notice(self) -> str:
+        """One sentence that an operator should read once after opening, empty when there is none."""
+        ...
+
+    async def refresh(self) -> None:
+        """Look at every row again, for what others edited: counts and pages then agree with the rows as they are."""
         ...
 
     async def close(self) -> None:
@@ -140,12 +169,27 @@ class Store(Protocol):
         """Forget the refusals of these vehicles, claimable now; the number of vehicles changed."""
         ...
 
-    async def save_run(self, record: RunRecord) -> None:
-        """Write or overwrite a run's journal entry."""
+    async def join_run(self, record: RunRecord) -> str:
+        """Write a worker's first report, and give the id of the run that it is a part of.
+
+        That is the live run over the same scope where there is one that nobody wants to stop, else `record.run_id`.
+        """
+        ...
+
+    async def save_run(self, record: RunRecord) -> Orders:
+        """Write or overwrite a worker's share of a run; what is wanted of it."""
+        ...
+
+    async def direct_run(self, run_id: str, wish: Wish) -> None:
+        """Want something of every worker of a run, wherever it is."""
         ...
 
     async def runs(self, limit: int = 50) -> tuple[RunRecord, ...]:
-        """The newest runs first."""
+        """The newest runs first, each the sum of its workers' shares (`as_runs`)."""
+        ...
+
+    async def fleet(self) -> tuple[Member, ...]:
+        """The workers that have not ended, those of the newest run first; a killed one is shown for ten minutes."""
         ...
 
     # What comes in
@@ -158,17 +202,44 @@ class Store(Protocol):
         ...
 
 
-async def open_store(url: str) -> Store:
-    """Open the store that `url` names: `local:PATH`, created if missing.
+async def open_store(url: str, settings: Settings = Settings()) -> Store:  # noqa: B008 - frozen
+    """Open the store that `url` names.
 
-    Raises `StoreError` when it cannot be opened and `Problem` for a URL of another kind.
+    `local:PATH` is created if missing; `supabase` is the project of the settings, `supabase:URL` another one with the
+    settings' key. Raises `StoreError` when it cannot be opened and `Problem` for a URL of another kind.
     """
     scheme, _, rest = url.partition(":")
+    # Imported when needed: a process that talks to one kind of store never loads the other.
     if scheme == "supabase":
-        raise Problem("Supabase is not connected yet: it needs SUPABASE_URL and a key, and the adapter comes next.")
-    if scheme != "local" or not rest:
-        raise Problem(f"{url!r} is not a store: give local:PATH, where PATH is a folder.")
-    # Imported when needed: a process that talks to another store never loads this one.
-    from tui.stores.local import LocalStore
+        from tui.stores.supabase import open_project
 
-    return await LocalStore.open(Path(rest))
+        return await open_project(rest or settings.supabase_url, settings)
+    if scheme == "local" and rest:
+        from tui.stores.local import LocalStore
+
+        return await LocalStore.open(Path(rest), read_only=settings.read_only)
+    raise Problem(f"{url!r} is not a store: give local:PATH, where PATH is a folder, or supabase.")
+
+
+def examine(url: str, settings: Settings) -> AsyncIterator[Finding]:
+    """Look at everything that a deployment needs, whether or not it can be opened; one finding after the other."""
+    scheme, _, rest = url.partition(":")
+    if scheme == "supabase":
+        from tui.stores.supabase import examine_project
+
+        return examine_project(rest or settings.supabase_url, settings)
+    if scheme == "local" and rest:
+        from tui.stores.local import examine_folder
+
+        return examine_folder(Path(rest))
+    raise Problem(f"{url!r} is not a store: give local:PATH, where PATH is a folder, or supabase.")
+
+
+async def mend(url: str, settings: Settings, remedy: str) -> str:
+    """Do what a finding's `remedy` names; a sentence about what was done. Raises `StoreError`."""
+    scheme, _, rest = url.partition(":")
+    if scheme == "supabase":
+        from tui.stores.supabase import mend_project
+
+        return await mend_project(rest or settings.supabase_url, settings, remedy)
+    raise Problem(f"nothing can be mended at {url}.")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from tui.model import Phase, RunRecord
+from tui.model import SILENCE, Phase, RunRecord
 from tui.stores import Store
-
-SILENCE = 12.0
-"""Seconds without a heartbeat after which a run that never ended counts as killed."""
 
 
 def fate(record: RunRecord, now: float) -> str:

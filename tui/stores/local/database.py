@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.resources
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -14,9 +13,10 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from tui.stores import StoreError
 from tui.stores.local.faults import explained
+from tui.stores.local.upgrades import UPGRADES, schema
 
 APPLICATION_ID = 0x4266_5475  # "BfTu"
-VERSION = 1
+VERSION = 2
 BUSY_SECONDS = 10.0
 
 P = ParamSpec("P")
@@ -75,6 +75,11 @@ def reading(db: sqlite3.Connection) -> Iterator[None]:
         db.execute("ROLLBACK")
 
 
+def open_for_looking(file: Path) -> list[sqlite3.Connection]:
+    """Two readers on `file`, which stays as it is; raises `StoreError` and `sqlite3.Error`."""
+    return [_open_for_looking(file), _open_for_looking(file)]
+
+
 def open_database(file: Path) -> tuple[list[sqlite3.Connection], sqlite3.Connection | None]:
     """Two readers and a writer on `file`, which is created if missing; the writer is None where it is read-only.
 
@@ -85,14 +90,14 @@ def open_database(file: Path) -> tuple[list[sqlite3.Connection], sqlite3.Connect
     except sqlite3.OperationalError:
         if not file.exists():
             raise
-        return [_open_for_looking(file), _open_for_looking(file)], None
+        return open_for_looking(file), None
     try:
         _prepare(writer, file)
     except sqlite3.OperationalError as error:
         writer.close()
         if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
             raise
-        return [_open_for_looking(file), _open_for_looking(file)], None
+        return open_for_looking(file), None
     except BaseException:
         writer.close()
         raise
@@ -138,6 +143,10 @@ def _look(file: Path, parameters: str) -> sqlite3.Connection:
     try:
         if _is_new(db, file):
             raise StoreError(f"The store {file} is empty and read-only: make it writable, or use another folder.")
+        if _version(db) < VERSION:
+            raise StoreError(
+                f"The store {file} was written by an older version: open it once so that it may be written."
+            )
     except BaseException:
         db.close()
         raise
@@ -151,6 +160,9 @@ def _prepare(db: sqlite3.Connection, file: Path) -> None:
             # Another process may have created it while this one waited for the lock.
             if _is_new(db, file):
                 _create(db)
+    if _version(db) < VERSION:
+        with writing(db):
+            _upgrade(db)
     # An import touches pages all over the indexes: a long log writes each of them back once, not once per batch.
     db.execute("PRAGMA wal_autocheckpoint = 64000")
     db.execute("PRAGMA journal_size_limit = 67108864")
@@ -162,7 +174,7 @@ def _prepare(db: sqlite3.Connection, file: Path) -> None:
 def _is_new(db: sqlite3.Connection, file: Path) -> bool:
     """Whether nothing is in the file yet; raises `StoreError` when what is in it is not a store this program knows."""
     (application,) = db.execute("PRAGMA application_id").fetchone()
-    (version,) = db.execute("PRAGMA user_version").fetchone()
+    version = _version(db)
     if application == APPLICATION_ID:
         if version > VERSION:
             raise StoreError(f"The store {file} was written by a newer version of backfill-tui: update this one.")
@@ -171,6 +183,18 @@ def _is_new(db: sqlite3.Connection, file: Path) -> bool:
     if application or version or tables:
         raise StoreError(f"The store {file} is not a store but another program's database: use another folder.")
     return True
+
+
+def _version(db: sqlite3.Connection) -> int:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _upgrade(db: sqlite3.Connection) -> None:
+    # Asked again under the write lock: another process may have done it meanwhile.
+    for version in range(_version(db), VERSION):
+        UPGRADES[version](db)
+    db.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _to_wal(db: sqlite3.Connection) -> None:
@@ -188,18 +212,7 @@ def _to_wal(db: sqlite3.Connection) -> None:
 
 
 def _create(db: sqlite3.Connection) -> None:
-    script = importlib.resources.files("tui.stores.schema").joinpath("local.sql").read_text("utf-8")
-    for statement in _statements(script):
+    for statement in schema():
         db.execute(statement)
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute(f"PRAGMA user_version = {VERSION}")
-
-
-def _statements(script: str) -> Iterator[str]:
-    # `executescript` would commit the transaction that keeps two creators apart.
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import BinaryIO, Concatenate, ParamSpec, TypeVar
 
 from tui.model import (
+    SOURCE,
     Counts,
     Gallery,
     IntakeReport,
     Lease,
     Listing,
+    Member,
+    Orders,
     Organization,
     OrganizationSort,
     Outcome,
@@ -26,11 +29,12 @@ from tui.model import (
     StoredImage,
     Vehicle,
     VehicleQuery,
+    Wish,
     Workload,
 )
 from tui.stores import StoreError
 from tui.stores.local import claims, intake, journal, marks, objects, pages, workers
-from tui.stores.local.database import Desk, open_database, reading
+from tui.stores.local.database import Desk, open_database, open_for_looking, reading
 from tui.stores.local.faults import explained
 
 P = ParamSpec("P")
@@ -50,21 +54,25 @@ class LocalStore:
         readers: Sequence[sqlite3.Connection],
         writer: sqlite3.Connection | None,
         clock: Callable[[], float],
+        *,
+        asked: bool = False,
     ) -> None:
         self._folder = folder
+        self._asked = asked
         self._clock = clock
         self._reader, self._scale = (Desk(reader, folder) for reader in readers)
         self._writer = Desk(writer, folder) if writer else None
         self._roll = workers.Roll(folder / "workers")
 
     @classmethod
-    async def open(cls, folder: Path, *, clock: Callable[[], float] = time.time) -> LocalStore:
-        """Open the store in `folder`, creating what is missing; a read-only one can be looked at.
+    async def open(cls, folder: Path, *, read_only: bool = False, clock: Callable[[], float] = time.time) -> LocalStore:
+        """Open the store in `folder`, creating what is missing; one that may not be written can be looked at.
 
-        Raises `StoreError` when it is a file, no store, damaged or of a newer version.
+        With `read_only` nothing is created and nothing written. Raises `StoreError` when it is a file, no store,
+        damaged or of a newer version.
         """
-        folder, readers, writer = await asyncio.to_thread(_open, folder)
-        return cls(folder, readers, writer, clock)
+        folder, readers, writer = await asyncio.to_thread(_look if read_only else _open, folder)
+        return cls(folder, readers, writer, clock, asked=read_only)
 
     @property
     def label(self) -> str:
@@ -76,6 +84,24 @@ class LocalStore:
     def read_only(self) -> bool:
         """Whether the folder can only be looked at; every write then raises `StoreError`."""
         return self._writer is None
+
+    @property
+    def source(self) -> str:
+        """The source of the image rows written here."""
+        return SOURCE
+
+    @property
+    def trouble(self) -> str:
+        """Nothing: no call waits for anything that is not on this machine."""
+        return ""
+
+    @property
+    def notice(self) -> str:
+        """Nothing to say."""
+        return ""
+
+    async def refresh(self) -> None:
+        """Nothing to do: triggers see every edit when it is made."""
 
     async def close(self) -> None:
         """Finish what is being written, then let go of the files."""
@@ -101,6 +127,8 @@ class LocalStore:
         return await self._writing_desk().run(work, *args, **kwargs)
 
     def _writing_desk(self) -> Desk:
+        if self._asked:
+            raise StoreError(f"The store {self._folder} was opened read-only, as was asked for: nothing is written.")
         if self._writer is None:
             raise StoreError(f"The store {self._folder} is read-only: make the folder and its files writable.")
         return self._writer
@@ -192,13 +220,26 @@ class LocalStore:
         """Forget the refusals of these vehicles, and the mark or parking that rested on them."""
         return await self._write(marks.unpark, vehicle_ids, self._clock())
 
-    async def save_run(self, record: RunRecord) -> None:
-        """Write or overwrite a run's journal entry."""
-        await self._write(journal.save_run, record)
+    async def join_run(self, record: RunRecord) -> str:
+        """Write a worker's first report; the id of the run that it is a part of."""
+        await self._write(workers.take_part, self._roll, record.worker)
+        return await self._write(journal.join_run, record, self._clock(), self._roll.is_dead)
+
+    async def save_run(self, record: RunRecord) -> Orders:
+        """Write or overwrite a worker's share of a run; what is wanted of it."""
+        return await self._write(journal.save_run, record, self._clock())
+
+    async def direct_run(self, run_id: str, wish: Wish) -> None:
+        """Want something of every worker of a run; a stop is for good."""
+        await self._write(journal.direct_run, run_id, wish)
 
     async def runs(self, limit: int = 50) -> tuple[RunRecord, ...]:
-        """The newest runs first."""
+        """The newest runs first, each the sum of its workers' shares."""
         return await self._read(journal.runs, limit)
+
+    async def fleet(self) -> tuple[Member, ...]:
+        """The workers that have not ended, with what they hold now."""
+        return await self._read(journal.fleet, self._clock())
 
     async def intake(self, listings: Iterable[Listing]) -> IntakeReport:
         """Write a batch of listings in one transaction; they are taken from `listings` in the writer's thread."""
@@ -223,3 +264,12 @@ def _open(folder: Path) -> tuple[Path, list[sqlite3.Connection], sqlite3.Connect
         if writer:
             objects.clear_abandoned(folder / "objects")
         return folder, readers, writer
+
+
+def _look(folder: Path) -> tuple[Path, list[sqlite3.Connection], None]:
+    folder = folder.expanduser()
+    with explained(folder):
+        file = folder / "store.sqlite3"
+        if not file.is_file():
+            raise StoreError(f"There is no store at {folder} that could be looked at.")
+        return folder, open_for_looking(file), None

@@ -143,6 +143,15 @@ CREATE INDEX image_backfill_refusals ON image_backfill_outcomes (host, reason, r
 
 CREATE TABLE image_backfill_runs (
   run_id TEXT NOT NULL PRIMARY KEY,
+  scope TEXT NOT NULL,
+  wish TEXT NOT NULL DEFAULT 'run' CHECK (wish IN ('run', 'pause', 'stop')),
+  started_at REAL NOT NULL
+);
+CREATE INDEX image_backfill_runs_started ON image_backfill_runs (started_at);
+
+-- What each worker of a run reported last.
+CREATE TABLE image_backfill_shares (
+  run_id TEXT NOT NULL,
   worker TEXT NOT NULL,
   started_at REAL NOT NULL,
   seen_at REAL NOT NULL,
@@ -152,9 +161,12 @@ CREATE TABLE image_backfill_runs (
   tally TEXT NOT NULL,
   vehicles_done INTEGER NOT NULL DEFAULT 0,
   vehicles_total INTEGER NOT NULL DEFAULT 0,
-  error TEXT NOT NULL DEFAULT ''
-);
-CREATE INDEX image_backfill_runs_started ON image_backfill_runs (started_at);
+  error TEXT NOT NULL DEFAULT '',
+  images_per_second REAL NOT NULL DEFAULT 0,
+  bytes_per_second REAL NOT NULL DEFAULT 0,
+  PRIMARY KEY (run_id, worker)
+) WITHOUT ROWID;
+CREATE INDEX image_backfill_shares_live ON image_backfill_shares (seen_at) WHERE ended_at IS NULL;
 
 -- One row per vehicle. The facts are stored, what follows from them is generated and cannot contradict them.
 CREATE TABLE image_backfill_jobs (
@@ -204,7 +216,6 @@ CREATE INDEX image_backfill_jobs_free_of ON image_backfill_jobs (organization, i
   WHERE open AND wakes_at IS NULL;
 CREATE INDEX image_backfill_jobs_wakes ON image_backfill_jobs (wakes_at) WHERE wakes_at IS NOT NULL;
 CREATE INDEX image_backfill_jobs_held ON image_backfill_jobs (worker) WHERE worker IS NOT NULL;
-CREATE INDEX image_backfill_jobs_worker ON image_backfill_jobs (worker) WHERE worker IS NOT NULL;
 CREATE INDEX image_backfill_jobs_title ON image_backfill_jobs (title);
 CREATE INDEX image_backfill_jobs_urls ON image_backfill_jobs (url_count);
 CREATE INDEX image_backfill_jobs_state ON image_backfill_jobs (state_order);
