@@ -11,11 +11,13 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Coroutine
 from pathlib import Path
 
 import pytest
 
-from tui.model import Listing, Problem, Scope, VehicleQuery
+from tui.model import Listing, Phase, Problem, RunOptions, RunRecord, Scope, Settlement, VehicleQuery, Wish
+from tui.settings import Settings
 from tui.stores import StoreError, open_store
 from tui.stores.local import LocalStore
 from tui.stores.local.faults import explain
@@ -258,3 +260,49 @@ def test_a_folder_that_may_not_be_entered(shelf: Path) -> None:
     shelf.chmod(0o700)
     (told,) = look(shelf) if os.geteuid() == 0 else ("permissions",)
     assert "permissions" in told or "cannot be opened" in told
+
+
+async def test_a_store_that_is_only_to_be_looked_at_refuses_every_write(tmp_path: Path) -> None:
+    file = await filled(tmp_path)
+    before = file.read_bytes()
+    store = await open_store(f"local:{tmp_path}", Settings(read_only=True))
+    assert store.read_only
+    assert (await store.counts()).needing == 1
+    assert await store.runs() == ()
+    assert await store.fleet() == ()
+    (lease,) = await store.peek(Scope(), 0, 1)
+    record = RunRecord("r", "w", 1.0, 1.0, None, Phase.RUNNING, RunOptions())
+    writes: list[Coroutine[None, None, object]] = [
+        store.intake([Listing("x")]),
+        store.put_object("a", io.BytesIO(), ""),
+        store.claim(Scope(), 1, worker="w", run_id="r", ttl=1),
+        store.renew([lease], 1),
+        store.settle(lease, Settlement()),
+        store.retry(),
+        store.unpark(["x"]),
+        store.join_run(record),
+        store.save_run(record),
+        store.direct_run("r", Wish.PAUSE),
+    ]
+    for write in writes:
+        with pytest.raises(StoreError, match="opened read-only, as was asked for"):
+            await write
+    await store.refresh()
+    await store.close()
+    assert file.read_bytes() == before
+    assert not (tmp_path / "objects").exists()
+
+
+async def test_a_store_that_is_not_there_is_not_made_to_be_looked_at(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="There is no store"):
+        await open_store(f"local:{tmp_path / 'none'}", Settings(read_only=True))
+    assert not (tmp_path / "none").exists()
+
+
+async def test_what_a_worker_writes_can_be_looked_at_meanwhile(tmp_path: Path) -> None:
+    await filled(tmp_path)
+    worker, watcher = await LocalStore.open(tmp_path), await LocalStore.open(tmp_path, read_only=True)
+    await worker.intake(listings("another"))
+    assert (await watcher.counts()).needing == 2
+    await watcher.close()
+    await worker.close()
