@@ -29,6 +29,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     (tmp_path / "feed.csv").write_text(FEED)
     monkeypatch.setenv("BACKFILL_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.chdir(tmp_path)
+    for name in ("SUPABASE_URL", "NEXT_PUBLIC_SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_SECRET_KEY"):
+        monkeypatch.delenv(name, raising=False)
 
     def call(*words: str) -> tuple[int, str, str]:
         code = main(words)
@@ -118,6 +120,11 @@ def test_text_from_outside_cannot_steer_the_terminal(run: Run, tmp_path: Path) -
         (["run", "--dry"], 2, "--dry"),
         (["status", "--store", "ftp:x"], 1, "ftp"),
         (["status", "--store", "supabase"], 1, "SUPABASE_URL"),
+        (["status", "--store", "supabase:https://a.example"], 1, "SUPABASE_SERVICE_ROLE_KEY"),
+        (["status", "--profile", "x"], 2, "there is no profile 'x'"),
+        (["run", "--read-only"], 1, "read-only"),
+        (["import", "feed.csv", "--read-only"], 1, "read-only"),
+        (["doctor", "--fix", "--read-only"], 1, "read-only"),
         (["status", "--store", "local:feed.csv"], 1, "feed.csv"),
         ([], 1, "needs a terminal"),
     ],
@@ -128,6 +135,14 @@ def test_what_cannot_be_done_is_one_sentence(run: Run, words: list[str], code: i
     assert err.startswith("backfill-tui: ")
     assert says in err
     assert len(err.splitlines()) == 1
+
+
+def test_read_only_lets_look_at_everything(run: Run) -> None:
+    run("import", "feed.csv")
+    for words in (["run", "--dry-run"], ["status"], ["orgs"], ["vehicles"]):
+        code, out, _ = run(*words, "--read-only")
+        assert code == 0
+        assert out
 
 
 def test_with_json_a_failure_is_an_object_too(run: Run) -> None:

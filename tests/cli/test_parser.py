@@ -70,3 +70,19 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         parse(["--version"])
     assert caught.value.code == 0
     assert __version__ in capsys.readouterr().out
+
+
+def test_flags_that_choose_a_deployment_stand_alone(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("profile = 'desk'\n[profiles.desk]\nstore = 'local:x'\ncolor = 'red'")
+    assert parse(["status"]).settings.profile == "desk"
+    assert parse(["--demo", "status"]).settings.color == "none"
+    for words, says in ((["--demo", "--profile", "desk"], "--demo"), (["--store", "local:a", "--profile", "desk"], "")):
+        with pytest.raises(SettingsError, match=f"{says}.*exclude each other"):
+            parse(words)
+    with pytest.raises(SettingsError, match="did you mean 'desk'"):
+        parse(["--profile", "dask", "status"])
+
+
+@pytest.mark.parametrize("words", [["--read-only", "status"], ["status", "--read-only"]])
+def test_read_only_before_or_behind_the_command(words: list[str]) -> None:
+    assert parse(words).settings.read_only

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 
 from tui.app.words import bytes_words, clean, duration, plural
 from tui.cli import COULD_NOT, INTERRUPTED, RAN, report, watch
+from tui.cli.doctor import doctor
 from tui.cli.parser import Arguments
-from tui.cli.sessions import open_chosen
+from tui.cli.say import answer, data, talk
+from tui.cli.schema import schema
+from tui.cli.sessions import look_again, open_chosen, require_writable
 from tui.listings.intake import ImportReport, import_feed
 from tui.listings.lines import require_file
 from tui.model import OrganizationSort, Problem, RunOptions, Snapshot, VehicleQuery, VehicleSort
@@ -24,27 +25,20 @@ from tui.trickle.session import Session
 async def _session(arguments: Arguments, *, images: bool = False, create: bool = False) -> AsyncIterator[Session]:
     session = await open_chosen(arguments, images=images, create=create)
     try:
+        if session.store.notice:
+            talk(clean(session.store.notice))
         yield session
     finally:
         await session.close()
 
 
-def _data(text: str) -> None:
-    print(text, flush=True)  # noqa: T201
-
-
-def _talk(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
-
-
-def _json(value: object) -> None:
-    _data(json.dumps(value, ensure_ascii=False))
-
-
 async def run(arguments: Arguments) -> int:
     """`backfill-tui run`."""
     options = arguments.settings.options(arguments.organization_ids, dry_run=arguments.dry_run)
+    if not options.dry_run:
+        require_writable(arguments.settings, "`run --dry-run` says what would be done")
     async with _session(arguments, images=not options.dry_run) as session:
+        await look_again(session)
         for organization_id in arguments.organization_ids:
             await _require_organization(session, organization_id)
         if options.dry_run:
@@ -54,9 +48,9 @@ async def run(arguments: Arguments) -> int:
         with watch.on_guard(trickle) as interrupts:
             snapshot = await watch.follow(trickle)
             if arguments.json:
-                _json(report.run_object(trickle.results, snapshot))
+                answer(report.run_object(trickle.results, snapshot))
             else:
-                _data(_closing_words(snapshot))
+                data(_closing_words(snapshot))
     return INTERRUPTED if interrupts.count else RAN
 
 
@@ -79,12 +73,12 @@ async def _dry_run(session: Session, options: RunOptions, *, as_json: bool) -> i
     async for planned in plan(session.store, options):
         results.append(planned.result)
         if not as_json:
-            _data(_plan_words(planned))
+            data(_plan_words(planned))
     if as_json:
-        _json(report.dry_run_object(results))
+        answer(report.dry_run_object(results))
     else:
         images = sum(result.image_urls_count for result in results)
-        _talk(f"{plural(len(results), 'vehicle')}, {plural(images, 'candidate')}; nothing was written")
+        talk(f"{plural(len(results), 'vehicle')}, {plural(images, 'candidate')}; nothing was written")
     return RAN
 
 
@@ -99,12 +93,13 @@ def _plan_words(planned: PlannedVehicle) -> str:
 async def status(arguments: Arguments) -> int:
     """`backfill-tui status`."""
     async with _session(arguments) as session:
+        await look_again(session)
         counts = await session.store.counts()
     if arguments.json:
-        _json(report.status_object(counts))
+        answer(report.status_object(counts))
     else:
         rows = ((name.replace("_", " "), value) for name, value in report.status_object(counts).items())
-        _data(report.table({session.title: "<", "": ">"}, rows))
+        data(report.table({session.title: "<", "": ">"}, rows))
     return RAN
 
 
@@ -112,6 +107,7 @@ async def orgs(arguments: Arguments) -> int:
     """`backfill-tui orgs`."""
     sort = OrganizationSort(arguments.sort)
     async with _session(arguments) as session:
+        await look_again(session)
         page = await session.store.organizations(
             filter=arguments.filter,
             sort=sort,
@@ -120,14 +116,14 @@ async def orgs(arguments: Arguments) -> int:
             limit=arguments.rows,
         )
     if arguments.json:
-        _json({"organizations": [report.organization_object(row) for row in page.rows], "total": page.total})
+        answer({"organizations": [report.organization_object(row) for row in page.rows], "total": page.total})
         return RAN
     headings = {"organization": "<", "needing": ">", "partial": ">", "parked": ">", "images": ">", "id": "<"}
     rows = [
         (clean(o.name), o.counts.needing, o.counts.partial, o.counts.parked, o.counts.images_to_come, o.id)
         for o in page.rows
     ]
-    _data(report.table(headings, rows))
+    data(report.table(headings, rows))
     _more(page.offset + len(page.rows), page.total)
     return RAN
 
@@ -142,43 +138,45 @@ async def vehicles(arguments: Arguments) -> int:
         limit=arguments.rows,
     )
     async with _session(arguments) as session:
+        await look_again(session)
         if arguments.organization_id is not None:
             await _require_organization(session, arguments.organization_id)
         page = await session.store.vehicles(query)
     if arguments.json:
-        _json({"vehicles": [report.vehicle_object(row) for row in page.rows], "total": page.total})
+        answer({"vehicles": [report.vehicle_object(row) for row in page.rows], "total": page.total})
         return RAN
     headings = {"vehicle": "<", "urls": ">", "stored": ">", "state": "<", "id": "<"}
     rows = [
         (clean(v.title), v.url_count, v.stored, f"{v.state.words}{v.note and f': {clean(v.note)}'}", v.id)
         for v in page.rows
     ]
-    _data(report.table(headings, rows))
+    data(report.table(headings, rows))
     _more(page.offset + len(page.rows), page.total)
     return RAN
 
 
 def _more(shown: int, total: int) -> None:
     if shown < total:
-        _talk(f"{total - shown:,} more; --offset {shown} goes on")
+        talk(f"{total - shown:,} more; --offset {shown} goes on")
 
 
 async def import_file(arguments: Arguments) -> int:
     """`backfill-tui import`."""
+    require_writable(arguments.settings, "`import` needs a deployment that may be written")
     require_file(arguments.file)
     async with _session(arguments, create=True) as session:
         with watch.telling_import() as tell:
             done = await _import(session, arguments, tell)
     for bad in done.bad:
-        _talk(f"line {bad.line:,}: {clean(bad.reason)}")
+        talk(f"line {bad.line:,}: {clean(bad.reason)}")
     if done.bad_count > len(done.bad):
-        _talk(f"{done.bad_count - len(done.bad):,} more bad lines")
+        talk(f"{done.bad_count - len(done.bad):,} more bad lines")
     if done.imageless:
-        _talk(f"{plural(done.imageless, 'vehicle')} came without image URLs (image_link, image_urls)")
+        talk(f"{plural(done.imageless, 'vehicle')} came without image URLs (image_link, image_urls)")
     if arguments.json:
-        _json(asdict(done))
+        answer(asdict(done))
     else:
-        _data(
+        data(
             f"{plural(done.lines, 'line')}: {done.inserted:,} new, {done.updated:,} updated, "
             f"{done.unchanged:,} unchanged, {done.bad_count:,} bad"
         )
@@ -189,7 +187,7 @@ async def _import(session: Session, arguments: Arguments, tell: Callable[[Import
     try:
         return await import_feed(session.store, arguments.file, arguments.organization, tell)
     except asyncio.CancelledError:
-        _talk("interrupted: what was read so far is kept, and the same command completes it")
+        talk("interrupted: what was read so far is kept, and the same command completes it")
         raise
 
 
@@ -199,4 +197,6 @@ COMMANDS: Mapping[str, Callable[[Arguments], Coroutine[None, None, int]]] = {
     "orgs": orgs,
     "vehicles": vehicles,
     "import": import_file,
+    "doctor": doctor,
+    "schema": schema,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,7 +12,10 @@ from tui import __version__
 from tui.model import PACES, OrganizationSort, VehicleSort
 from tui.settings import Settings, SettingsError, load_settings
 
-SETTING_FLAGS = ("store", "batch_size", "max_images", "limit", "pace", "include_private")
+SETTING_FLAGS = (
+    *("store", "profile", "read_only", "organizations_table"),
+    *("batch_size", "max_images", "limit", "pace", "include_private"),
+)
 
 EPILOG = """\
 Without a command the app opens. Every flag that tunes a run can also be set as BACKFILL_<NAME> in the environment
@@ -21,10 +24,14 @@ or in .env, or in config.toml; flags win. Exit codes: 0 ran, 1 could not run, 2 
 
 @dataclass(frozen=True)
 class Arguments:
-    """One parsed command line. `command` None opens the app; `demo` None: no demo, `Path()`: its usual folder."""
+    """One parsed command line. `command` None opens the app; `demo` None: no demo, `Path()`: its usual folder.
+
+    `flags` are those that `settings` were loaded under, for loading others under the same.
+    """
 
     command: str | None
     settings: Settings
+    flags: Mapping[str, object] = field(default_factory=dict)
     demo: Path | None = None
     json: bool = False
     dry_run: bool = False
@@ -36,6 +43,9 @@ class Arguments:
     sort: str = ""
     offset: int = 0
     rows: int = 100
+    fix: bool = False
+    yes: bool = False
+    drop: bool = False
 
 
 class _Parser(argparse.ArgumentParser):
@@ -51,7 +61,13 @@ class _Parser(argparse.ArgumentParser):
 def _common() -> _Parser:
     common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     group = common.add_argument_group("everywhere")
-    group.add_argument("--store", metavar="URL", help="local:PATH (default: the platform's data folder) or supabase")
+    group.add_argument(
+        "--store",
+        metavar="URL",
+        help="local:PATH, or supabase: the project of SUPABASE_URL (default where that and a key are set)",
+    )
+    group.add_argument("--profile", metavar="NAME", help="a deployment that config.toml or the app knows by name")
+    group.add_argument("--read-only", action="store_const", const=True, help="look at everything and write nothing")
     group.add_argument(
         "--demo",
         metavar="DIR",
@@ -126,6 +142,14 @@ def _build() -> _Parser:
     feed = command("import", "Read vehicles and their image URLs from a JSONL, CSV or TSV file.")
     feed.add_argument("file", metavar="FILE", type=Path, help="the file; a second import of it changes nothing")
     feed.add_argument("--organization", metavar="NAME", help="the organization of vehicles that name none")
+    doctor = command("doctor", "Look at all that the deployment needs, and say what to do where something is wrong.")
+    doctor.add_argument("--fix", action="store_true", help="mend what can be mended from here, asking before each")
+    doctor.add_argument("--yes", action="store_true", help="with --fix: do not ask")
+    schema = command(
+        "schema", "Print the SQL that makes a Supabase project faster and lets machines share it.", json=False
+    )
+    schema.add_argument("--drop", action="store_true", help="print the SQL that removes it")
+    schema.add_argument("--organizations-table", metavar="NAME", help="instead of organizations or businesses")
     return parser
 
 
@@ -136,7 +160,15 @@ def parse(argv: Sequence[str]) -> Arguments:
     given = vars(_build().parse_args(spelled))
     flags = {name: given.pop(name, None) for name in SETTING_FLAGS}
     demo = given.pop("demo", None)
-    if demo is not None and flags["store"] is not None:
-        raise SettingsError("--demo and --store exclude each other: the demo brings its own store")
+    if demo is not None:
+        _require_alone(flags)
+        flags["profile"] = ""
     given["organization_ids"] = tuple(given.get("organization_ids", ()))
-    return Arguments(settings=load_settings(flags), demo=None if demo is None else Path(demo), **given)
+    return Arguments(settings=load_settings(flags), flags=flags, demo=None if demo is None else Path(demo), **given)
+
+
+def _require_alone(flags: Mapping[str, object]) -> None:
+    """No other flag may choose a deployment beside the demo."""
+    for name in ("store", "profile"):
+        if flags[name] is not None:
+            raise SettingsError(f"--demo and --{name} exclude each other: the demo brings its own store")

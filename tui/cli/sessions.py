@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 import platformdirs
 
+from tui.app.words import clean
 from tui.cli.parser import Arguments
+from tui.cli.say import talk
 from tui.demo import open_demo
 from tui.model import Problem
 from tui.settings import APP, Settings
 from tui.trickle.session import Session, open_session
+
+QUIET = 2.0
+"""Seconds for which a command waits without a word."""
 
 
 def demo_folder(named: Path) -> Path:
@@ -41,9 +47,39 @@ async def open_demo_session(settings: Settings, folder: Path, *, images: bool = 
     """The demo world as a session; its own names are the only ones exempt from the address rules."""
     demo = await open_demo(demo_folder(folder), serve=images)
     command = "backfill-tui --demo" if folder == Path() else f"backfill-tui --demo={folder}"
+    settings = replace(settings, profile="", color="none")
+    command = f"{command} --read-only" if settings.read_only else command
     return Session(demo.store, settings, "demo · local", demo.exempt, command, on_close=demo.close)
 
 
 async def open_store_session(settings: Settings, url: str) -> Session:
     """Another store under the same settings."""
     return await open_session(replace(settings, store=url))
+
+
+def chosen_store(arguments: Arguments) -> str:
+    """The address of the store that the command line means."""
+    return arguments.settings.store if arguments.demo is None else f"local:{demo_folder(arguments.demo)}"
+
+
+def require_writable(settings: Settings, instead: str) -> None:
+    """Raise Problem where the deployment may only be looked at; `instead` is what can be done."""
+    if settings.read_only:
+        named = f"the profile {settings.profile!r}" if settings.profile else "this deployment"
+        raise Problem(f"{named} is read-only: {instead}.")
+
+
+async def look_again(session: Session) -> None:
+    """Have the store look at its rows as they are now; says so on stderr when that takes long, and why it waits."""
+    looking = asyncio.ensure_future(session.store.refresh())
+    told = ""
+    try:
+        while not (await asyncio.wait({looking}, timeout=QUIET))[0]:
+            # What stands behind the semicolon counts down.
+            words = session.store.trouble.partition(";")[0] or f"looking at every row of {session.title} …"
+            if words != told:
+                talk(clean(words))
+            told = words
+        await looking
+    finally:
+        looking.cancel()
