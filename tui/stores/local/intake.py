@@ -12,6 +12,7 @@ from itertools import islice
 from tui.model import IntakeReport, Listing
 from tui.stores.local import rows
 from tui.stores.local.database import writing
+from tui.stores.reading import gallery_in
 
 _NAMESPACE = uuid.UUID("6f1c8e2a-52a4-5d0b-9c1e-0b5f7a1d9e34")
 
@@ -214,7 +215,7 @@ def _metadata(old: Mapping[str, object], listing: Listing) -> dict[str, object]:
     """`origin_metadata` with what the listing tells on top; a mark goes when there are URLs it does not speak of."""
     content = dict(old)
     if listing.image_urls and content.get("image_urls") != list(listing.image_urls):
-        if set(listing.image_urls).difference(map(str, rows.gallery_in(old))):
+        if set(listing.image_urls).difference(map(str, gallery_in(old))):
             for mark in _MARKS:
                 content.pop(mark, None)
         content["image_urls"] = list(listing.image_urls)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from tui.model import SILENCE, Member, Orders, RunRecord, Scope, Wish, as_runs
 from tui.stores.local.database import writing
-from tui.stores.local.records import COLUMNS, from_row, scope_text, to_row
+from tui.stores.local.records import COLUMNS, from_row, to_row
+from tui.stores.reading import scope_text
 
 KILLED_SHOWN = 600.0
 """Seconds for which a worker that fell silent stays among the fleet."""

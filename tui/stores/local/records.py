@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import asdict, astuple
-from typing import Any
+from dataclasses import asdict
 
-from tui.model import Phase, RunOptions, RunRecord, Scope, Tally, Wish
+from tui.model import Phase, RunRecord, Tally, Wish
+from tui.stores.reading import options_from
 
 COLUMNS = (
     *("run_id", "worker", "started_at", "seen_at", "ended_at", "phase", "options", "tally"),
@@ -29,21 +29,7 @@ def from_row(row: sqlite3.Row) -> RunRecord:
     fields |= {
         "phase": Phase(row["phase"]),
         "wish": Wish(row["wish"]),
-        "options": options_from(row["options"]),
+        "options": options_from(json.loads(row["options"])),
         "tally": Tally(**json.loads(row["tally"])),
     }
     return RunRecord(**fields)
-
-
-def options_from(text: str) -> RunOptions:
-    """The options in a JSON text."""
-    saved = json.loads(text)
-    scope: dict[str, Any] = saved.pop("scope", None) or {}
-    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in scope.items()}
-    return RunOptions(scope=Scope(**fields), **saved)
-
-
-def scope_text(scope: Scope) -> str:
-    """A text that is equal for scopes that name the same vehicles, in whatever order."""
-    fields = astuple(scope)
-    return json.dumps([sorted(set(field)) if isinstance(field, tuple) else field for field in fields])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 from tui.model import Outcome, Reason, Result, State, StoredImage, Vehicle
+from tui.stores.reading import gallery_in, hosts_of, note_of, size_in
 
 _DETAILS = """
 SELECT j.*, v.id, v.origin_metadata, NULLIF(k.organization_id, '') AS organization_id, o.name AS organization_name
@@ -53,59 +53,18 @@ def _vehicle(row: sqlite3.Row, reason: str | None, now: float) -> Vehicle:
         url_count=row["url_count"],
         stored=row["stored"],
         hosts=hosts_of(gallery_of(row["origin_metadata"])),
-        note=_note(row, reason, waits),
+        note=note_of(
+            State(row["state"]), reason, stored=row["stored"], urls=row["url_count"], waits=waits and bool(row["open"])
+        ),
         retry_at=row["retry_at"] if waits else None,
         leased_by=row["worker"] if leased else None,
     )
-
-
-def _note(row: sqlite3.Row, reason: str | None, waits: bool) -> str:
-    notes = []
-    if row["state"] == State.PARKED:
-        notes.append((reason or "no usable URL").replace("_", " "))
-    if row["state"] == State.PARTIAL:
-        notes.append(f"{row['stored']}/{row['url_count']}")
-    if row["open"] and waits:
-        notes.append("retry later")
-    return " · ".join(notes)
 
 
 def gallery_of(metadata: str | None) -> tuple[object, ...]:
     """The URL list in an `origin_metadata` text, as the database's own `url_count` counts it."""
     content = json.loads(metadata) if metadata else None
     return gallery_in(content) if isinstance(content, dict) else ()
-
-
-def gallery_in(metadata: Mapping[str, object]) -> tuple[object, ...]:
-    """The URL list in a decoded `origin_metadata`: `image_urls`, or `images` where that is missing."""
-    gallery = metadata.get("image_urls")
-    if gallery is None:
-        gallery = metadata.get("images")
-    if isinstance(gallery, str):
-        try:
-            # A list that was encoded twice, or one bare URL.
-            gallery = json.loads(gallery, parse_constant=_refuse)
-        except ValueError:
-            return (gallery,) if str(gallery).strip(" ") else ()
-    return tuple(gallery) if isinstance(gallery, list) else ()
-
-
-def _refuse(constant: str) -> object:
-    raise ValueError(constant)
-
-
-def hosts_of(urls: Iterable[object]) -> tuple[str, ...]:
-    """The hosts of some URLs, each once, in order."""
-    found: dict[str, None] = {}
-    for url in urls:
-        if isinstance(url, str):
-            try:
-                host = urlsplit(url.strip()).hostname
-            except ValueError:
-                continue
-            if host:
-                found[host] = None
-    return tuple(found)
 
 
 def outcomes_of(db: sqlite3.Connection, keys: Sequence[int]) -> dict[int, tuple[Outcome, ...]]:
@@ -140,7 +99,7 @@ def images_of(db: sqlite3.Connection, vehicle_ids: Sequence[str]) -> dict[str, t
 
 
 def _image(row: sqlite3.Row) -> StoredImage:
-    width, height = _size(row["variants"])
+    width, height = size_in(json.loads(row["variants"]) if row["variants"] else None)
     return StoredImage(
         vehicle_id=row["vehicle_id"],
         source_url=row["source_url"] or "",
@@ -153,15 +112,6 @@ def _image(row: sqlite3.Row) -> StoredImage:
         height=height,
         position=row["position"] or 0,
     )
-
-
-def _size(variants: str | None) -> tuple[int, int]:
-    content = json.loads(variants) if variants else None
-    original = content.get("original") if isinstance(content, dict) else None
-    if not isinstance(original, dict):
-        return 0, 0
-    width, height = original.get("width"), original.get("height")
-    return (width, height) if isinstance(width, int) and isinstance(height, int) else (0, 0)
 
 
 def iso(at: float) -> str:

@@ -1,0 +1,154 @@
+-- The sidecar: what a backfill must remember beside the tables of the project, and nothing of it in them.
+
+CREATE TABLE IF NOT EXISTS public.image_backfill_about (
+  only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+  version integer NOT NULL,
+  source text NOT NULL,
+  columns text[] NOT NULL, -- what the tables of the project had when this was installed
+  changes_seen timestamptz NOT NULL DEFAULT '-infinity', -- how far `image_backfill_catch_up` came among vehicles,
+  changes_seen_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+  photos_seen timestamptz NOT NULL DEFAULT '-infinity', -- and among images
+  deletions_seen bigint NOT NULL DEFAULT -1, -- the statistics' count of deleted rows at the last whole sync
+  synced_at timestamptz -- the end of the last whole sync
+);
+
+-- One row per vehicle. The first part follows the project's own rows, the second is the queue's. What follows from them
+-- is generated and cannot contradict them.
+CREATE TABLE IF NOT EXISTS public.image_backfill_jobs (
+  vehicle_id uuid PRIMARY KEY,
+  organization_id text NOT NULL DEFAULT '', -- '' for none
+  rank bigint NOT NULL, -- the nth of its organization: claims go by rank, so that organizations take turns
+  is_public boolean NOT NULL,
+  title text COLLATE "C" NOT NULL,
+  search text NOT NULL,
+  listed boolean NOT NULL, -- origin_metadata.image_urls is there and not null
+  url_count integer NOT NULL,
+  gallery bigint NOT NULL, -- a digest of the URL list
+  marked boolean NOT NULL,
+  stored integer NOT NULL,
+  ours integer NOT NULL,
+  finals integer NOT NULL DEFAULT 0,
+  parked boolean NOT NULL DEFAULT false,
+  retry_at timestamptz,
+  lease_token uuid,
+  lease_until timestamptz,
+  lease_gallery bigint, -- the gallery as the worker saw it
+  settled_token uuid, -- the lease that was ended last
+  worker text,
+  run_id text,
+  wakes_at timestamptz GENERATED ALWAYS AS (COALESCE(lease_until, retry_at)) STORED,
+  state smallint GENERATED ALWAYS AS (
+    CASE
+      WHEN marked THEN 3 -- backfilled
+      WHEN stored > ours AND ours = 0 THEN 5 -- has images
+      WHEN url_count = 0 THEN CASE WHEN stored > 0 THEN 5 WHEN listed THEN 4 /* empty */ ELSE 6 /* no URLs */ END
+      WHEN parked THEN 2
+      WHEN ours > 0 THEN 1 -- partial
+      ELSE 0 -- ready
+    END) STORED,
+  open boolean GENERATED ALWAYS AS (NOT marked AND url_count > 0 AND NOT parked AND (stored = 0 OR ours > 0)) STORED
+);
+CREATE INDEX IF NOT EXISTS image_backfill_jobs_free ON public.image_backfill_jobs (is_public, rank, vehicle_id)
+  WHERE open AND wakes_at IS NULL;
+CREATE INDEX IF NOT EXISTS image_backfill_jobs_free_of
+  ON public.image_backfill_jobs (organization_id, is_public, rank, vehicle_id) WHERE open AND wakes_at IS NULL;
+CREATE INDEX IF NOT EXISTS image_backfill_jobs_wakes ON public.image_backfill_jobs (wakes_at) WHERE wakes_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS image_backfill_jobs_held ON public.image_backfill_jobs (worker) WHERE worker IS NOT NULL;
+CREATE INDEX IF NOT EXISTS image_backfill_jobs_rank ON public.image_backfill_jobs (organization_id, rank);
+CREATE INDEX IF NOT EXISTS image_backfill_jobs_title ON public.image_backfill_jobs (title, vehicle_id);
+CREATE INDEX IF NOT EXISTS image_backfill_jobs_urls ON public.image_backfill_jobs (url_count, vehicle_id);
+CREATE INDEX IF NOT EXISTS image_backfill_jobs_state ON public.image_backfill_jobs (state, vehicle_id);
+CREATE INDEX IF NOT EXISTS image_backfill_jobs_title_of ON public.image_backfill_jobs (organization_id, title, vehicle_id);
+CREATE INDEX IF NOT EXISTS image_backfill_jobs_urls_of
+  ON public.image_backfill_jobs (organization_id, url_count, vehicle_id);
+CREATE INDEX IF NOT EXISTS image_backfill_jobs_state_of ON public.image_backfill_jobs (organization_id, state, vehicle_id);
+
+-- The summary, as changes to be added up: whoever changes jobs only ever adds rows here, so that no worker waits for
+-- another at the counter of an organization. A sync folds them together.
+CREATE TABLE IF NOT EXISTS public.image_backfill_counts (
+  organization_id text NOT NULL,
+  is_public boolean NOT NULL,
+  vehicles bigint NOT NULL,
+  needing bigint NOT NULL,
+  backfilled bigint NOT NULL,
+  ready bigint NOT NULL,
+  partial bigint NOT NULL,
+  parked bigint NOT NULL,
+  empty bigint NOT NULL,
+  marked bigint NOT NULL,
+  legacy bigint NOT NULL,
+  images_to_come bigint NOT NULL
+);
+CREATE INDEX IF NOT EXISTS image_backfill_counts_of ON public.image_backfill_counts (organization_id);
+
+CREATE TABLE IF NOT EXISTS public.image_backfill_outcomes (
+  vehicle_id uuid NOT NULL,
+  url_key uuid GENERATED ALWAYS AS (md5(source_url)::uuid) STORED, -- a URL may be too long for an index
+  source_url text NOT NULL,
+  host text NOT NULL,
+  result text NOT NULL CHECK (result IN ('stored', 'duplicate', 'refused', 'deferred')),
+  reason text,
+  detail text NOT NULL DEFAULT '',
+  attempts integer NOT NULL DEFAULT 0,
+  retry_at timestamptz,
+  run_id text NOT NULL DEFAULT '',
+  at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (vehicle_id, url_key)
+);
+CREATE INDEX IF NOT EXISTS image_backfill_outcomes_refused ON public.image_backfill_outcomes (host, reason, retry_at)
+  WHERE result IN ('refused', 'deferred');
+
+CREATE TABLE IF NOT EXISTS public.image_backfill_runs (
+  run_id text PRIMARY KEY,
+  scope text NOT NULL, -- equal for scopes that name the same vehicles
+  wish text NOT NULL DEFAULT 'run' CHECK (wish IN ('run', 'pause', 'stop')),
+  started_at timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS image_backfill_runs_started ON public.image_backfill_runs (started_at);
+
+-- Each worker's share of a run, as it last told.
+CREATE TABLE IF NOT EXISTS public.image_backfill_shares (
+  run_id text NOT NULL REFERENCES public.image_backfill_runs (run_id) ON DELETE CASCADE,
+  worker text NOT NULL,
+  started_at timestamptz NOT NULL,
+  seen_at timestamptz NOT NULL,
+  ended_at timestamptz,
+  phase text NOT NULL,
+  told jsonb NOT NULL, -- options, tally, vehicles_done, vehicles_total, error, rates
+  PRIMARY KEY (run_id, worker)
+);
+CREATE INDEX IF NOT EXISTS image_backfill_shares_live ON public.image_backfill_shares (seen_at) WHERE ended_at IS NULL;
+
+-- Every change of a job goes into the summary in the same transaction, whoever makes it.
+CREATE OR REPLACE FUNCTION public.image_backfill_count_jobs() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format($query$
+    INSERT INTO public.image_backfill_counts
+    SELECT * FROM (
+      SELECT organization_id, is_public, sum(sign) AS vehicles,
+        sum(sign * (listed AND stored = 0)::int) AS needing,
+        sum(sign * marked::int) AS backfilled,
+        sum(sign * (listed AND state = 0)::int) AS ready,
+        sum(sign * (state = 1)::int) AS partial,
+        sum(sign * (listed AND stored = 0 AND state = 2)::int) AS parked,
+        sum(sign * (state = 4)::int) AS empty,
+        sum(sign * (listed AND stored = 0 AND marked)::int) AS marked,
+        sum(sign * (NOT listed AND state = 0)::int) AS legacy,
+        sum(sign * CASE WHEN open THEN greatest(url_count - finals, 0) ELSE 0 END) AS images_to_come
+      FROM (%s) changed GROUP BY organization_id, is_public) summed
+    WHERE (vehicles, needing, backfilled, ready, partial, parked, empty, marked, legacy, images_to_come)
+      <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+  $query$, CASE TG_OP
+    WHEN 'INSERT' THEN 'SELECT 1 AS sign, * FROM added'
+    WHEN 'DELETE' THEN 'SELECT -1 AS sign, * FROM removed'
+    ELSE 'SELECT 1 AS sign, * FROM added UNION ALL SELECT -1, * FROM removed' END);
+  RETURN NULL;
+END $$;
+
+CREATE OR REPLACE TRIGGER image_backfill_jobs_added AFTER INSERT ON public.image_backfill_jobs
+  REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.image_backfill_count_jobs();
+CREATE OR REPLACE TRIGGER image_backfill_jobs_removed AFTER DELETE ON public.image_backfill_jobs
+  REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION public.image_backfill_count_jobs();
+CREATE OR REPLACE TRIGGER image_backfill_jobs_changed AFTER UPDATE ON public.image_backfill_jobs
+  REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT
+  EXECUTE FUNCTION public.image_backfill_count_jobs();

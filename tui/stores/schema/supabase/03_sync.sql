@@ -1,0 +1,134 @@
+-- Keeping the sidecar true to the project's tables, without a trigger on them.
+
+-- Takes some vehicles in as they are now; how many jobs that changed. Whoever works on one of them waits for its row, so
+-- what is written here cannot be older than what a worker wrote.
+CREATE FUNCTION public.image_backfill_take_in(vehicles uuid[]) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+  stale CONSTANT uuid[] := ARRAY(
+    SELECT v.id FROM public.vehicles v LEFT JOIN public.image_backfill_jobs j ON j.vehicle_id = v.id
+    WHERE v.id = ANY (vehicles) AND j.vehicle_id IS NULL
+    UNION ALL
+    SELECT f.vehicle_id FROM public.image_backfill_facts f JOIN public.image_backfill_jobs j USING (vehicle_id)
+    WHERE f.vehicle_id = ANY (vehicles)
+      AND (j.organization_id, j.is_public, j.title, j.search, j.listed, j.url_count, j.gallery, j.marked, j.stored, j.ours)
+        IS DISTINCT FROM (f.organization_id, f.is_public, f.title, lower(f.title || ' ' || f.vin), f.listed, f.url_count, f.gallery, f.marked, f.stored, f.ours));
+  gone integer;
+BEGIN
+  DELETE FROM public.image_backfill_jobs j WHERE j.vehicle_id = ANY (vehicles)
+    AND NOT EXISTS (SELECT FROM public.vehicles v WHERE v.id = j.vehicle_id);
+  GET DIAGNOSTICS gone = ROW_COUNT;
+  IF stale = '{}' THEN
+    RETURN gone;
+  END IF;
+  PERFORM FROM public.image_backfill_jobs j WHERE j.vehicle_id = ANY (stale) ORDER BY j.vehicle_id FOR UPDATE;
+  WITH facts AS MATERIALIZED (
+    SELECT f.*, lower(f.title || ' ' || f.vin) AS search FROM public.image_backfill_facts f WHERE f.vehicle_id = ANY (stale)),
+  last AS MATERIALIZED (
+    SELECT o.organization_id, COALESCE((SELECT max(r.rank) FROM public.image_backfill_jobs r WHERE r.organization_id = o.organization_id), 0) AS rank
+    FROM (SELECT DISTINCT f.organization_id FROM facts f) o),
+  changed AS (
+    UPDATE public.image_backfill_jobs j SET
+      organization_id = f.organization_id, rank = CASE WHEN j.organization_id = f.organization_id THEN j.rank ELSE last.rank + 1 END,
+      is_public = f.is_public, title = f.title, search = f.search, listed = f.listed, url_count = f.url_count,
+      gallery = f.gallery, marked = f.marked, stored = f.stored, ours = f.ours,
+      -- Another gallery is a new chance.
+      parked = j.parked AND j.gallery = f.gallery, retry_at = CASE WHEN j.gallery = f.gallery THEN j.retry_at END
+    FROM facts f JOIN last USING (organization_id) WHERE j.vehicle_id = f.vehicle_id)
+  INSERT INTO public.image_backfill_jobs
+    (vehicle_id, organization_id, rank, is_public, title, search, listed, url_count, gallery, marked, stored, ours, finals)
+  SELECT f.vehicle_id, f.organization_id, last.rank + row_number() OVER (PARTITION BY f.organization_id ORDER BY f.vehicle_id),
+    f.is_public, f.title, f.search, f.listed, f.url_count, f.gallery, f.marked, f.stored, f.ours,
+    (SELECT count(*) FROM public.image_backfill_outcomes o WHERE o.vehicle_id = f.vehicle_id AND o.result <> 'deferred')
+  FROM facts f JOIN last USING (organization_id)
+  WHERE NOT EXISTS (SELECT FROM public.image_backfill_jobs j WHERE j.vehicle_id = f.vehicle_id)
+  ON CONFLICT (vehicle_id) DO NOTHING;
+  RETURN gone + cardinality(stale);
+END $$;
+
+-- Rows that were deleted from the two tables so far, as the statistics of the database tell (within a second or so).
+CREATE FUNCTION public.image_backfill_deletions() RETURNS bigint LANGUAGE sql VOLATILE AS $$
+  SELECT pg_stat_get_tuples_deleted('public.vehicles'::regclass) + pg_stat_get_tuples_deleted('public.vehicle_images'::regclass)
+$$;
+
+-- The next part of a whole sync: the vehicles after `last`, NULL for the first part. Answers what to ask with next:
+-- {"last": null at the end, "began", "deletions"}, and "changed": jobs.
+CREATE FUNCTION public.image_backfill_sync(
+  last uuid DEFAULT NULL, began timestamptz DEFAULT now(), deletions bigint DEFAULT public.image_backfill_deletions(), size integer DEFAULT 5000
+) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+  after CONSTANT uuid := last;
+  ids CONSTANT uuid[] := ARRAY(SELECT v.id FROM public.vehicles v WHERE after IS NULL OR v.id > after ORDER BY v.id LIMIT size);
+  changed integer;
+BEGIN
+  PERFORM pg_advisory_xact_lock(7305174, 1);
+  last := CASE WHEN cardinality(ids) = size THEN ids[size] END;
+  changed := public.image_backfill_take_in(ids);
+  DELETE FROM public.image_backfill_jobs j
+  WHERE (after IS NULL OR j.vehicle_id > after) AND (last IS NULL OR j.vehicle_id < last) AND NOT EXISTS (
+    SELECT FROM public.vehicles v WHERE v.id = j.vehicle_id);
+  IF last IS NULL THEN
+    UPDATE public.image_backfill_about SET synced_at = now(), deletions_seen = deletions,
+      changes_seen = greatest(changes_seen, began), photos_seen = greatest(photos_seen, began);
+    DELETE FROM public.image_backfill_outcomes o WHERE NOT EXISTS (
+      SELECT FROM public.image_backfill_jobs j WHERE j.vehicle_id = o.vehicle_id);
+    PERFORM public.image_backfill_fold_counts();
+  END IF;
+  RETURN jsonb_build_object('last', last, 'began', began, 'deletions', deletions, 'changed', changed);
+END $$;
+
+-- What changed since the last time, by the time stamps of the rows.
+-- {"more": whether to ask again at once, "stale": whether only a whole sync can tell, since rows were deleted, too many
+-- came at once, or rows have no time stamps}
+CREATE FUNCTION public.image_backfill_catch_up(size integer DEFAULT 2000) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+  -- A transaction that takes its time commits rows whose time stamp has passed already.
+  slack CONSTANT interval := '30 seconds';
+  about public.image_backfill_about;
+  ids uuid[];
+  photos uuid[];
+  photos_until timestamptz;
+  seen record;
+BEGIN
+  SELECT * INTO about FROM public.image_backfill_about;
+  -- One at a time; whoever comes second finds the work done.
+  IF about.synced_at IS NULL OR NOT pg_try_advisory_xact_lock(7305174, 1) THEN
+    RETURN jsonb_build_object('more', false, 'stale', about.synced_at IS NULL);
+  END IF;
+  SELECT * INTO about FROM public.image_backfill_about;
+
+  ids := ARRAY(
+    SELECT f.vehicle_id FROM public.image_backfill_facts f
+    WHERE (f.changed_at, f.vehicle_id) > (about.changes_seen, about.changes_seen_id)
+    ORDER BY f.changed_at, f.vehicle_id LIMIT size);
+  SELECT f.changed_at, f.vehicle_id INTO seen FROM public.image_backfill_facts f WHERE f.vehicle_id = ids[cardinality(ids)];
+  SELECT array_agg(p.vehicle_id), max(p.created_at) INTO photos, photos_until FROM (
+    SELECT i.vehicle_id, i.created_at FROM public.image_backfill_photos i WHERE i.created_at > about.photos_seen
+    ORDER BY i.created_at LIMIT size * 10) p;
+  UPDATE public.image_backfill_about SET
+    changes_seen = COALESCE(seen.changed_at, changes_seen), changes_seen_id = COALESCE(seen.vehicle_id, changes_seen_id),
+    photos_seen = COALESCE(photos_until, photos_seen);
+
+  PERFORM public.image_backfill_take_in(ARRAY(
+    SELECT unnest(ids) UNION SELECT unnest(photos)
+    UNION (
+      SELECT f.vehicle_id FROM public.image_backfill_facts f
+      WHERE f.changed_at BETWEEN about.changes_seen - slack AND about.changes_seen ORDER BY f.changed_at DESC LIMIT size)
+    UNION (
+      SELECT i.vehicle_id FROM public.image_backfill_photos i
+      WHERE i.created_at BETWEEN about.photos_seen - slack AND about.photos_seen ORDER BY i.created_at DESC LIMIT size * 10)));
+  IF (SELECT count(*) > 5000 FROM public.image_backfill_counts) THEN
+    PERFORM public.image_backfill_fold_counts();
+  END IF;
+  RETURN jsonb_build_object('more', cardinality(ids) = size, 'stale',
+    about.deletions_seen <> public.image_backfill_deletions() OR COALESCE(cardinality(photos), 0) = size * 10
+    OR NOT about.columns @> ARRAY['vehicles.updated_at', 'vehicle_images.created_at']);
+END $$;
+
+-- Adds the changes of the summary up.
+CREATE FUNCTION public.image_backfill_fold_counts() RETURNS void LANGUAGE sql AS $$
+  WITH gone AS (DELETE FROM public.image_backfill_counts RETURNING *)
+  INSERT INTO public.image_backfill_counts
+  SELECT organization_id, is_public, sum(vehicles), sum(needing), sum(backfilled), sum(ready), sum(partial), sum(parked),
+    sum(empty), sum(marked), sum(legacy), sum(images_to_come)
+  FROM gone GROUP BY organization_id, is_public HAVING sum(vehicles) <> 0
+$$;

@@ -1,0 +1,111 @@
+-- What the screens ask.
+
+-- Vehicles as lists show them. `reason`: the most common one why it is parked. `retry_in`: seconds, null when it waits for nothing.
+CREATE VIEW public.image_backfill_lines WITH (security_invoker = true) AS
+SELECT j.vehicle_id AS id, j.title, NULLIF(j.organization_id, '') AS organization_id,
+  (SELECT d.name FROM public.image_backfill_dealers d WHERE d.id = j.organization_id LIMIT 1) AS organization_name,
+  (ARRAY['ready', 'partial', 'parked', 'backfilled', 'empty', 'has_images', 'no_urls'])[j.state + 1] AS state,
+  j.open, j.is_public, j.url_count, j.stored,
+  CASE WHEN j.state = 2 THEN (
+    SELECT o.reason FROM public.image_backfill_outcomes o WHERE o.vehicle_id = j.vehicle_id AND o.result = 'refused'
+    GROUP BY o.reason ORDER BY count(*) DESC, o.reason LIMIT 1) END AS reason,
+  CASE WHEN j.retry_at > clock_timestamp() THEN extract(epoch FROM j.retry_at - clock_timestamp()) END AS retry_in,
+  CASE WHEN j.lease_until > clock_timestamp() THEN j.worker END AS leased_by
+FROM public.image_backfill_jobs j;
+
+-- The hosts of a gallery, each once, in order.
+CREATE FUNCTION public.image_backfill_hosts(vehicle uuid) RETURNS jsonb LANGUAGE sql STABLE AS $$
+  SELECT COALESCE(jsonb_agg(h.host ORDER BY h.place), '[]') FROM (
+    SELECT lower(CASE WHEN a.named LIKE '[%' THEN split_part(a.named, ']', 1) || ']' ELSE split_part(a.named, ':', 1) END) AS host, min(u.place) AS place
+    FROM public.vehicles v
+    CROSS JOIN LATERAL (SELECT COALESCE(NULLIF(v.origin_metadata->'image_urls', 'null'::jsonb), v.origin_metadata->'images') AS urls) g
+    CROSS JOIN LATERAL jsonb_array_elements_text(CASE WHEN jsonb_typeof(g.urls) = 'array' THEN g.urls ELSE jsonb_build_array(g.urls) END)
+      WITH ORDINALITY AS u (url, place)
+    CROSS JOIN LATERAL (SELECT split_part(split_part(split_part(split_part(split_part(u.url, '://', 2), '/', 1), '?', 1), '#', 1), '@', -1) AS named) a
+    WHERE v.id = vehicle GROUP BY 1) h
+  WHERE h.host <> ''
+$$;
+
+CREATE FUNCTION public.image_backfill_vehicle(vehicle uuid) RETURNS jsonb LANGUAGE sql STABLE AS $$
+  SELECT to_jsonb(l) || jsonb_build_object('hosts', public.image_backfill_hosts(vehicle))
+  FROM public.image_backfill_lines l WHERE l.id = vehicle
+$$;
+
+-- The sums of the summary: of one organization ('' for none), or of all for NULL.
+CREATE FUNCTION public.image_backfill_totals(organization text DEFAULT NULL) RETURNS jsonb LANGUAGE sql STABLE AS $$
+  SELECT to_jsonb(t) FROM (
+    SELECT COALESCE(sum(c.vehicles), 0) AS vehicles, COALESCE(sum(c.needing), 0) AS needing, COALESCE(sum(c.backfilled), 0) AS backfilled,
+      COALESCE(sum(c.ready), 0) AS ready, COALESCE(sum(c.partial), 0) AS partial, COALESCE(sum(c.parked), 0) AS parked,
+      COALESCE(sum(c.empty), 0) AS empty, COALESCE(sum(c.marked), 0) AS marked, COALESCE(sum(c.legacy), 0) AS legacy,
+      COALESCE(sum(c.images_to_come), 0) AS images_to_come
+    FROM public.image_backfill_counts c WHERE c.is_public AND (organization IS NULL OR c.organization_id = organization)) t
+$$;
+
+-- A page of organizations with their counts: {"total", "rows"}. Vehicles of no organization, or of one without a row,
+-- must not drop out of sight.
+CREATE FUNCTION public.image_backfill_organizations(
+  wanted text DEFAULT '', sort text DEFAULT 'needing', descending boolean DEFAULT true, skip integer DEFAULT 0, most integer DEFAULT 100
+) RETURNS jsonb LANGUAGE sql STABLE AS $$
+  WITH counted AS MATERIALIZED (
+    SELECT c.organization_id, sum(c.vehicles) AS in_all, sum(c.vehicles) FILTER (WHERE c.is_public) AS vehicles,
+      sum(c.needing) FILTER (WHERE c.is_public) AS needing, sum(c.backfilled) FILTER (WHERE c.is_public) AS backfilled,
+      sum(c.ready) FILTER (WHERE c.is_public) AS ready, sum(c.partial) FILTER (WHERE c.is_public) AS partial,
+      sum(c.parked) FILTER (WHERE c.is_public) AS parked, sum(c.empty) FILTER (WHERE c.is_public) AS empty,
+      sum(c.marked) FILTER (WHERE c.is_public) AS marked, sum(c.legacy) FILTER (WHERE c.is_public) AS legacy,
+      sum(c.images_to_come) FILTER (WHERE c.is_public) AS images_to_come
+    FROM public.image_backfill_counts c GROUP BY c.organization_id),
+  named AS (
+    SELECT d.id, d.name, d.website FROM public.image_backfill_dealers d
+    UNION ALL
+    SELECT k.organization_id, CASE k.organization_id WHEN '' THEN 'No organization' ELSE k.organization_id END, NULL
+    FROM counted k WHERE k.in_all > 0 AND NOT EXISTS (SELECT FROM public.image_backfill_dealers d WHERE d.id = k.organization_id)),
+  found AS (
+    SELECT n.id, n.name, n.website, k.* FROM named n LEFT JOIN counted k ON k.organization_id = n.id
+    WHERE position(lower(wanted) IN lower(n.name)) > 0)
+  SELECT jsonb_build_object('total', (SELECT count(*) FROM found), 'rows', COALESCE((
+    SELECT jsonb_agg(to_jsonb(p) - 'organization_id' - 'in_all' - 'place' ORDER BY p.place) FROM (
+      SELECT f.*, row_number() OVER (ORDER BY
+        CASE WHEN sort = 'name' AND NOT descending THEN lower(f.name) COLLATE "C" END,
+        CASE WHEN sort = 'name' AND descending THEN lower(f.name) COLLATE "C" END DESC,
+        CASE WHEN descending THEN -1 ELSE 1 END * CASE sort WHEN 'needing' THEN COALESCE(f.needing, 0) WHEN 'partial' THEN COALESCE(f.partial, 0)
+          WHEN 'parked' THEN COALESCE(f.parked, 0) WHEN 'images' THEN COALESCE(f.images_to_come, 0) ELSE 0 END,
+        lower(f.name) COLLATE "C", f.id) AS place
+      FROM found f ORDER BY place OFFSET skip LIMIT most) p), '[]'))
+$$;
+
+-- A page of vehicles, {"total", "rows"}: of one organization ('' for none) or of all for NULL, whose title or VIN holds a
+-- text, by title, urls or state.
+CREATE FUNCTION public.image_backfill_vehicles(
+  organization text DEFAULT NULL, wanted text DEFAULT '', sort text DEFAULT 'title', descending boolean DEFAULT false,
+  skip integer DEFAULT 0, most integer DEFAULT 100
+) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  key CONSTANT text := CASE sort WHEN 'urls' THEN 'url_count' WHEN 'state' THEN 'state' ELSE 'title' END;
+  conditions text := 'true';
+  total bigint;
+  turned boolean;
+  ids uuid[];
+BEGIN
+  IF organization IS NOT NULL THEN
+    conditions := 'j.organization_id = $1';
+  END IF;
+  IF wanted = '' THEN
+    SELECT COALESCE(sum(c.vehicles), 0) INTO total FROM public.image_backfill_counts c WHERE organization IS NULL OR c.organization_id = organization;
+  ELSE
+    conditions := conditions || ' AND position(lower($2) IN j.search) > 0';
+    EXECUTE 'SELECT count(*) FROM public.image_backfill_jobs j WHERE ' || conditions INTO total USING organization, wanted;
+  END IF;
+  most := least(most, total - skip);
+  IF most <= 0 THEN
+    RETURN jsonb_build_object('total', total, 'rows', '[]'::jsonb);
+  END IF;
+  -- The far half is reached from the other end.
+  turned := skip > total - skip - most;
+  EXECUTE format('SELECT ARRAY(SELECT j.vehicle_id FROM public.image_backfill_jobs j WHERE %s ORDER BY j.%I %s, j.vehicle_id %3$s OFFSET $3 LIMIT $4)',
+    conditions, key, CASE WHEN descending <> turned THEN 'DESC' ELSE 'ASC' END)
+  INTO ids USING organization, wanted, CASE WHEN turned THEN total - skip - most ELSE skip END, most;
+  RETURN jsonb_build_object('total', total, 'rows', (
+    SELECT COALESCE(jsonb_agg(to_jsonb(l) || jsonb_build_object('hosts', public.image_backfill_hosts(l.id))
+      ORDER BY CASE WHEN turned THEN -i.place ELSE i.place END), '[]')
+    FROM unnest(ids) WITH ORDINALITY AS i (id, place) JOIN public.image_backfill_lines l ON l.id = i.id));
+END $$;
