@@ -37,7 +37,8 @@ class Exchange:
 
     def __init__(self, upstream: Upstream, request: web.BaseRequest, logged: Logged) -> None:
         self._upstream, self._request, self._logged = upstream, request, logged
-        self._act = logged.fault.act if logged.fault else None
+        self._fault = logged.fault
+        self._act = self._fault.act if self._fault else None
 
     async def run(self) -> web.StreamResponse:
         if self._act and self._act.when in ("before", "request") and (end := await self._strike(self._act)):
@@ -51,13 +52,20 @@ class Exchange:
         match act:
             case Answer():
                 return self._answer(act)
-            case Delay(seconds):
-                await asyncio.sleep(seconds)
-            case Hold():
-                while not act.released.is_set():  # noqa: ASYNC110 - it is released from another thread
-                    await asyncio.sleep(0.005)
             case Cut():
                 return await self._cut(act)
+            case Delay(seconds):
+                end = asyncio.get_running_loop().time() + seconds
+                return await self._wait(lambda: asyncio.get_running_loop().time() >= end)
+            case Hold():
+                return await self._wait(act.released.is_set)
+
+    async def _wait(self, over: Callable[[], bool]) -> web.StreamResponse | None:
+        """Both ways out are taken by other threads."""
+        while not over():
+            if self._fault and self._fault.withdrawn:
+                return await self._cut(Cut())
+            await asyncio.sleep(0.003)
         return None
 
     async def _cut(self, cut: Cut) -> web.StreamResponse:

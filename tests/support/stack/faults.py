@@ -27,7 +27,7 @@ class Answer:
     def content(self) -> bytes:
         if isinstance(self.body, bytes):
             return self.body
-        return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
+        return (self.body if isinstance(self.body, str) else json.dumps(self.body, separators=(",", ":"))).encode()
 
     @property
     def kind(self) -> str:
@@ -55,7 +55,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Hold:
-    """The request, or its answer, waits until `release`; whoever is held gets on when the gateway is reset, too."""
+    """The request, or its answer, waits until `release`."""
 
     when: When = "before"
     released: threading.Event = field(default_factory=threading.Event)
@@ -80,6 +80,8 @@ class Fault:
     random: random.Random
     hits: int = 0
     """How many requests it has struck."""
+    withdrawn: bool = False
+    """The gateway was reset: whoever still waits is cut, lest a late write meets the next test."""
 
     def strikes(self, line: str) -> bool:
         if self.hits == self.times or not self.pattern.search(line) or self.random.random() >= self.chance:
@@ -117,5 +119,4 @@ class Faults:
         with self._lock:
             rules, self._rules = self._rules, []
         for fault in rules:
-            if isinstance(fault.act, Hold):
-                fault.act.release()
+            fault.withdrawn = True

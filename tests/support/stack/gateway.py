@@ -6,6 +6,7 @@ import asyncio
 import random
 import re
 import threading
+import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -16,6 +17,9 @@ from tests.support.stack.faults import Act, Fault, Faults, Logged
 from tests.support.stack.storage import Storage
 
 T = TypeVar("T")
+
+PATIENCE = 15.0
+"""Seconds that a request may take to end by itself: more than any statement has."""
 
 
 class Loop:
@@ -44,6 +48,7 @@ class Gateway:
         self._loop, self._storage = loop, storage
         self._faults = Faults()
         self.log: list[Logged] = []
+        self._under_way = 0
         self.port = loop.run(self._open(rest_socket))
 
     def fault(self, pattern: str, act: Act, *, times: int | None = 1, chance: float = 1.0, seed: int = 0) -> Fault:
@@ -57,8 +62,13 @@ class Gateway:
         return [logged for logged in self.log if re.search(pattern, f"{logged.method} {logged.path}")]
 
     def reset(self) -> None:
-        """No faults, nobody held, an empty log."""
+        """No faults, nobody under way, an empty log; connections of whoever was held or delayed are cut."""
         self._faults.clear()
+        end = time.monotonic() + PATIENCE
+        while self._under_way:
+            if time.monotonic() > end:
+                raise RuntimeError(f"these do not end: {[logged for logged in self.log if logged.status is None]}")
+            time.sleep(0.002)
         self.log = []
 
     def close(self) -> None:
@@ -84,14 +94,19 @@ class Gateway:
         logged = Logged(request.method, request.raw_path)
         self.log.append(logged)
         logged.fault = self._faults.pick(f"{request.method} {request.raw_path}")
-        return await Exchange(self.upstream, request, logged).run()
+        self._under_way += 1
+        try:
+            return await Exchange(self.upstream, request, logged).run()
+        finally:
+            self._under_way -= 1
 
     async def upstream(self, path: str) -> tuple[ClientSession, str] | None:
         """Who answers for a path, and what the path is called there."""
         if path.startswith("/rest/v1/"):
             return self._to_rest, f"http://rest{path.removeprefix('/rest/v1')}"
         if path.startswith("/storage/v1/"):
-            await asyncio.to_thread(self._storage.start)
+            if not self._storage.running:
+                await asyncio.to_thread(self._storage.start)
             return self._to_storage, f"http://127.0.0.1:{self._storage.port}{path}"
         return None
 

@@ -30,17 +30,16 @@ class PostgREST:
         config = folder / "postgrest.conf"
         config.write_text(_CONFIG.format(dsn=dsn, secret=SECRET, socket=self.socket))
         self._daemon = Daemon([program, config], folder / "postgrest.log", group)
-        self._loads = 1
 
     def wait(self) -> None:
         """Wait until it knows the schema."""
-        self._daemon.wait_for(_LOADED, self._loads)
+        self._daemon.wait_for(_LOADED)
 
     def reload(self) -> None:
-        """Learn the schema anew, and connect at once instead of after its back-off; returns when that is done."""
-        self._loads = self._daemon.said(_LOADED) + 1
+        """Learn the schema anew; returns when that is done."""
+        loads = self._daemon.said(_LOADED) + 1
         self._daemon.signal(signal.SIGUSR1)
-        self.wait()
+        self._daemon.wait_for(_LOADED, loads)
 
     def close(self) -> None:
         self._daemon.close()

@@ -39,6 +39,7 @@ class Project:
     secret_key = keys.SECRET_KEY
     """The opaque key of the service role, `sb_secret_…`."""
     publishable_key = keys.PUBLISHABLE_KEY
+    sign = staticmethod(keys.sign)
 
     def __init__(self, name: str, schema: str, cluster: Cluster, parts: Parts, folder: Path, group: int, loop: Loop):
         folder.mkdir()

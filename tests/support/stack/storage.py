@@ -50,6 +50,10 @@ class Storage:
         self._starting = threading.Lock()
         self.port = 0
 
+    @property
+    def running(self) -> bool:
+        return self._daemon is not None
+
     def start(self) -> None:
         """Start once; returns when it serves."""
         with self._starting:
