@@ -47,7 +47,7 @@ async def open_demo_session(settings: Settings, folder: Path, *, images: bool = 
     """The demo world as a session; its own names are the only ones exempt from the address rules."""
     demo = await open_demo(demo_folder(folder), serve=images)
     command = "backfill-tui --demo" if folder == Path() else f"backfill-tui --demo={folder}"
-    settings = replace(settings, profile="", color="none")
+    settings = replace(settings, store=f"local:{demo.folder}", profile="", color="none")
     command = f"{command} --read-only" if settings.read_only else command
     return Session(demo.store, settings, "demo · local", demo.exempt, command, on_close=demo.close)
 
