@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -77,7 +77,34 @@ def reading(db: sqlite3.Connection) -> Iterator[None]:
 
 def open_for_looking(file: Path) -> list[sqlite3.Connection]:
     """Two readers on `file`, which stays as it is; raises `StoreError` and `sqlite3.Error`."""
-    return [_open_for_looking(file), _open_for_looking(file)]
+    with closing(look(file)) as db:
+        if is_new(db, file):
+            raise StoreError(f"The store {file} is empty and read-only: make it writable, or use another folder.")
+        if version_of(db) < VERSION:
+            raise StoreError(f"The store {file} is of an older version: open it once where it may be written.")
+    return [look(file), look(file)]
+
+
+def look(file: Path) -> sqlite3.Connection:
+    """A connection that cannot write, to whatever SQLite database is there; raises `sqlite3.Error`."""
+    try:
+        return _read_through(file, "?mode=ro")
+    except sqlite3.OperationalError:
+        # WAL needs a -shm file even to read. Where none can be made, and no -wal holds anything, the file is whole.
+        wal = file.with_name(file.name + "-wal")
+        if wal.exists() and wal.stat().st_size:
+            raise
+        return _read_through(file, "?mode=ro&immutable=1")
+
+
+def _read_through(file: Path, parameters: str) -> sqlite3.Connection:
+    db = _connect(file, parameters)
+    try:
+        db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()  # only now it touches the file
+    except BaseException:
+        db.close()
+        raise
+    return db
 
 
 def open_database(file: Path) -> tuple[list[sqlite3.Connection], sqlite3.Connection | None]:
@@ -127,40 +154,14 @@ def _connect(file: Path, parameters: str = "") -> sqlite3.Connection:
     return db
 
 
-def _open_for_looking(file: Path) -> sqlite3.Connection:
-    try:
-        return _look(file, "?mode=ro")
-    except sqlite3.OperationalError:
-        # WAL needs a -shm file even to read. Where none can be made, and no -wal holds anything, the file is whole.
-        wal = file.with_name(file.name + "-wal")
-        if wal.exists() and wal.stat().st_size:
-            raise
-        return _look(file, "?mode=ro&immutable=1")
-
-
-def _look(file: Path, parameters: str) -> sqlite3.Connection:
-    db = _connect(file, parameters)
-    try:
-        if _is_new(db, file):
-            raise StoreError(f"The store {file} is empty and read-only: make it writable, or use another folder.")
-        if _version(db) < VERSION:
-            raise StoreError(
-                f"The store {file} was written by an older version: open it once so that it may be written."
-            )
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
 def _prepare(db: sqlite3.Connection, file: Path) -> None:
-    if _is_new(db, file):
+    if is_new(db, file):
         _to_wal(db)
         with writing(db):
             # Another process may have created it while this one waited for the lock.
-            if _is_new(db, file):
+            if is_new(db, file):
                 _create(db)
-    if _version(db) < VERSION:
+    if version_of(db) < VERSION:
         with writing(db):
             _upgrade(db)
     # An import touches pages all over the indexes: a long log writes each of them back once, not once per batch.
@@ -171,10 +172,10 @@ def _prepare(db: sqlite3.Connection, file: Path) -> None:
         pass
 
 
-def _is_new(db: sqlite3.Connection, file: Path) -> bool:
+def is_new(db: sqlite3.Connection, file: Path) -> bool:
     """Whether nothing is in the file yet; raises `StoreError` when what is in it is not a store this program knows."""
     (application,) = db.execute("PRAGMA application_id").fetchone()
-    version = _version(db)
+    version = version_of(db)
     if application == APPLICATION_ID:
         if version > VERSION:
             raise StoreError(f"The store {file} was written by a newer version of backfill-tui: update this one.")
@@ -185,14 +186,15 @@ def _is_new(db: sqlite3.Connection, file: Path) -> bool:
     return True
 
 
-def _version(db: sqlite3.Connection) -> int:
+def version_of(db: sqlite3.Connection) -> int:
+    """The version of the tables in a store."""
     (version,) = db.execute("PRAGMA user_version").fetchone()
     return int(version)
 
 
 def _upgrade(db: sqlite3.Connection) -> None:
     # Asked again under the write lock: another process may have done it meanwhile.
-    for version in range(_version(db), VERSION):
+    for version in range(version_of(db), VERSION):
         UPGRADES[version](db)
     db.execute(f"PRAGMA user_version = {VERSION}")
 

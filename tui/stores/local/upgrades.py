@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.resources
+import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 
-from tui.stores.local.records import options_from, scope_text
+from tui.stores.reading import options_from, scope_text
 
 
 def schema() -> Iterator[str]:
@@ -29,7 +30,7 @@ def _shares(db: sqlite3.Connection) -> None:
     for statement in schema():
         if "image_backfill_runs" in statement or "image_backfill_shares" in statement:
             db.execute(statement)
-    db.create_function("scope_text", 1, lambda options: scope_text(options_from(options).scope), deterministic=True)
+    db.create_function("scope_text", 1, _scope_text, deterministic=True)
     db.execute("""
         INSERT INTO image_backfill_runs (run_id, scope, started_at)
         SELECT run_id, scope_text(options), started_at FROM image_backfill_runs_before
@@ -39,6 +40,10 @@ def _shares(db: sqlite3.Connection) -> None:
     )
     db.execute(f"INSERT INTO image_backfill_shares ({columns}) SELECT {columns} FROM image_backfill_runs_before")
     db.execute("DROP TABLE image_backfill_runs_before")
+
+
+def _scope_text(options: str) -> str:
+    return scope_text(options_from(json.loads(options)).scope)
 
 
 UPGRADES: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _shares}
