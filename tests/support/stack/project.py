@@ -49,7 +49,7 @@ class Project:
         self.sql((FOLDER / "bootstrap.sql").read_text())
         self.sql(schema)
         self._rest = PostgREST(parts.postgrest, folder, cluster.dsn(name, "authenticator"), group)
-        self._storage = Storage(parts, folder, self.dsn, group)
+        self._storage = Storage(parts, folder, cluster, group)
         self.gateway = Gateway(loop, str(self._rest.socket), self._storage)
         self._rest.wait()
 

@@ -1,10 +1,12 @@
 """The storage server of one project.
 
-It keeps its tables in the project's own database, in the schema `storage`, and each object as a file. Where it differs
-from hosted Storage: a public object comes with `no-cache` whatever was asked for, signed URLs do not work with
-supabase-py, `list()` gives full paths, keys may hold any character, and a request without a key reaches the tables as
-`anon` instead of being refused for its missing header; a broken JWT is a plain 401, not a 400 with `statusCode`;
-errors carry no `code`.
+It keeps each object as a file, and its tables in a database of its own: when it starts it grants all of `public` to
+every role, which would undo a project's own revokes.
+
+Where it differs from hosted Storage: a public object comes with `no-cache` whatever was asked for, signed URLs do not
+work with supabase-py, `list()` gives full paths, keys may hold any character, a request without a key meets the tables
+as `anon` instead of being refused for its missing header, a broken JWT is a plain 401, errors carry no `code`, and
+without its database it answers 500.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.support.stack.cluster import free_port
+from tests.support.stack.cluster import Cluster, free_port
 from tests.support.stack.daemon import Daemon
 from tests.support.stack.keys import SECRET
 from tests.support.stack.parts import Parts
@@ -43,8 +45,10 @@ jwt_secret = "{secret}"
 class Storage:
     """Starts when it is first asked for its URL: most tests never do, and it takes 0.6 s and 100 MB."""
 
-    def __init__(self, parts: Parts, folder: Path, dsn: str, group: int) -> None:
-        self._parts, self._folder, self._dsn, self._group = parts, folder, dsn, group
+    def __init__(self, parts: Parts, folder: Path, cluster: Cluster, group: int) -> None:
+        self._parts, self._folder, self._cluster, self._group = parts, folder, cluster, group
+        self._database = f"{folder.name}_storage"
+        self._dsn = cluster.dsn(self._database)
         self._objects = folder / "supabase/.temp/storage"
         self._daemon: Daemon | None = None
         self._starting = threading.Lock()
@@ -61,6 +65,7 @@ class Storage:
                 self._daemon = self._start()
 
     def _start(self) -> Daemon:
+        self._cluster.create_database(self._database)
         self.port = free_port()
         config = self._folder / "supabase/config.toml"
         config.parent.mkdir()
@@ -90,3 +95,4 @@ class Storage:
     def close(self) -> None:
         if self._daemon:
             self._daemon.close()
+            self._cluster.drop_database(self._database)
