@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,16 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.support.stack import Project, Stack
+
+NO_STACK = "no Supabase to test against"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what was not tested, and what to install."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(reason for _, _, reason in (report.longrepr for report in skipped) if NO_STACK in reason)
+    for reason, times in reasons.items():
+        terminalreporter.write_line(f"{times} × {reason}", yellow=True, bold=True)
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +31,7 @@ def stack() -> Iterator[Stack]:
     except Missing as missing:
         if os.environ.get("CI"):
             pytest.fail(str(missing), pytrace=False)
-        pytest.skip(f"no Supabase stack: {missing}")
+        pytest.skip(f"{NO_STACK}: {missing}")
     yield stack
     stack.close()
 

@@ -233,9 +233,8 @@ async def test_a_url_that_no_server_takes(production: Project, http: httpx.Async
 async def test_a_database_that_crashes_comes_back(stack: Stack, production: Project, http: httpx.AsyncClient) -> None:
     await insert(http)
     await http.post(OBJECT, content=b"photo")
-    stack.stop_database("immediate")
-    assert (await insert(http)).status_code == 503
-    stack.start_database()
+    with stack.database_down("immediate"):
+        assert (await insert(http)).status_code == 503
     assert (await insert(http, "After")).status_code == 201
     assert (await http.get(PUBLIC)).content == b"photo"
     assert makes(production) == ["Porsche", "After"]

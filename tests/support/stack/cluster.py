@@ -36,6 +36,7 @@ class Cluster:
         self._programs, self._folder = programs, folder
         self._data = folder / "data"
         self.port = free_port()
+        self.running = False
 
     def create(self) -> None:
         """Make the cluster and start it."""
@@ -53,10 +54,12 @@ class Cluster:
 
     def start(self) -> None:
         self._run("pg_ctl", "start", "--wait", f"--log={self._folder}/postgres.log")
+        self.running = True
 
     def stop(self, mode: ShutdownMode = "fast") -> None:
         """`fast` ends all connections in order; `immediate` is a crash, and the next start recovers."""
         self._run("pg_ctl", "stop", "--wait", f"--mode={mode}")
+        self.running = False
 
     def create_database(self, name: str) -> None:
         self._execute(f'create database "{name}"')

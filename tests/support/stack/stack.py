@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.stack.cluster import Cluster, ShutdownMode
@@ -30,7 +32,10 @@ class Stack:
             raise
 
     def project(self, name: str, schema: str) -> Project:
-        """The project of that name; a schema script makes its database when it is first asked for."""
+        """The project of that name; a schema script makes its database when it is first asked for. A database that an
+        earlier test left down is brought back."""
+        if not self._cluster.running:
+            self.start_database()
         if name not in self._projects:
             self._projects[name] = Project(
                 name, schema, self._cluster, self._parts, self._folder / name, self._reaper.group, self._loop
@@ -52,6 +57,15 @@ class Stack:
         self._cluster.start()
         for project in self._projects.values():
             project.reload_schema()
+
+    @contextmanager
+    def database_down(self, mode: ShutdownMode = "fast") -> Iterator[None]:
+        """The database is away inside the block."""
+        self.stop_database(mode)
+        try:
+            yield
+        finally:
+            self.start_database()
 
     def restart_database(self, mode: ShutdownMode = "fast") -> None:
         self.stop_database(mode)
