@@ -16,7 +16,7 @@ from tui.demo.seeding import identity, listing_of
 from tui.demo.world import SEEDED_IMAGES, Standing
 from tui.model import OrganizationSort, Problem, Scope, State, VehicleQuery
 from tui.stores.local import LocalStore
-from tui.stores.local.intake import id_of
+from tui.stores.merging import id_of
 
 WORLD = build_world()
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -97,7 +97,7 @@ async def test_the_object_path_is_the_one_of_the_engine(demo: Demo) -> None:
     images = await demo.store.images(id_of(identity(WORLD.of(Standing.PARTIAL)[0])))
     for image in images:
         extension = image.storage_path.rpartition(".")[2]
-        assert image.storage_path == object_path(image.vehicle_id, image.source_url, extension)
+        assert image.storage_path == object_path(image.vehicle_id, SOURCE, image.source_url, extension)
 
 
 async def test_reopening_keeps_what_was_done(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from tui.model import Listing, Scope, State
 from tui.stores.local import LocalStore
-from tui.stores.local.intake import id_of
+from tui.stores.merging import id_of
 from tui.stores.local.planting import Plants, plant
 
 URL = "http://img.example/1.jpg"

@@ -12,8 +12,8 @@ from tui.demo.galleries import Photo
 from tui.demo.world import SEEDED_IMAGES, DemoVehicle, Standing, World
 from tui.model import SOURCE, Lease, Listing, Scope, Settlement, StoredImage
 from tui.stores.local import LocalStore
-from tui.stores.local.intake import id_of
 from tui.stores.local.planting import Plants, plant
+from tui.stores.merging import id_of
 
 _LEASE = 2.0
 """Seconds: what a seeding that was killed leaves leased is soon free again."""

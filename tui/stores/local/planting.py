@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tui.stores.local.database import writing
-from tui.stores.local.intake import id_of
 from tui.stores.local.store import LocalStore
+from tui.stores.merging import id_of
 
 _FOREIGN = """
 INSERT INTO vehicle_images (id, vehicle_id, image_url, source, source_url, position, is_primary, is_external)

@@ -227,7 +227,10 @@ class LocalStore:
 
     async def save_run(self, record: RunRecord) -> Orders:
         """Write or overwrite a worker's share of a run; what is wanted of it."""
-        return await self._write(journal.save_run, record, self._clock())
+        orders = await self._write(journal.save_run, record, self._clock())
+        if record.ended_at is not None:
+            await self._write(workers.leave, self._roll, record.worker)
+        return orders
 
     async def direct_run(self, run_id: str, wish: Wish) -> None:
         """Want something of every worker of a run; a stop is for good."""

@@ -46,12 +46,17 @@ class Roll:
         """Forget a dead worker."""
         self._file(worker).unlink(missing_ok=True)
 
+    def leave(self, worker: str, *, trace: bool = False) -> None:
+        """Let go of a worker's lock; its file stays as a trace where others should find it dead."""
+        if (descriptor := self._held.pop(worker, None)) is not None:
+            if not trace:
+                self.strike(worker)
+            os.close(descriptor)
+
     def close(self) -> None:
         """Let go of every lock, and of the files behind them."""
-        for worker, descriptor in self._held.items():
-            self.strike(worker)
-            os.close(descriptor)
-        self._held.clear()
+        for worker in list(self._held):
+            self.leave(worker)
 
     def _file(self, worker: str) -> Path:
         return self._folder / f"{quote(worker, safe='')}.lock"
@@ -78,3 +83,9 @@ def take_part(db: sqlite3.Connection, roll: Roll, worker: str) -> None:
                     (worker,),
                 )
             roll.strike(worker)
+
+
+def leave(db: sqlite3.Connection, roll: Roll, worker: str) -> None:
+    """A worker has ended; whatever it still holds is free at the next claim of any other."""
+    held = db.execute("SELECT 1 FROM image_backfill_jobs WHERE worker = ? LIMIT 1", (worker,)).fetchone()
+    roll.leave(worker, trace=held is not None)

@@ -3,28 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import NoReturn
+from urllib.parse import urlsplit
 
-from tui.model import Finding, Problem
+from tui.model import Finding
 from tui.settings import Settings
-from tui.stores import Store
+from tui.stores import Store, StoreError
+from tui.stores.schema import VERSION
+from tui.stores.supabase.connection import Connection
+from tui.stores.supabase.plain import PlainStore
+from tui.stores.supabase.served import ServedStore
+from tui.stores.supabase.shape import Shape, discover
+
+PATIENCE = 8.0
+"""Seconds until a project that does not answer at all is said to be out of reach."""
 
 
 async def open_project(url: str, settings: Settings) -> Store:
-    """Open a project; raises Problem."""
-    return _refuse()
+    """Open a project, with our SQL where it has it; raises Problem."""
+    connection = await Connection.open(url, settings.supabase_key, read_only=settings.read_only)
+    try:
+        shape = await discover(connection, settings.organizations_table, patience=PATIENCE)
+        return await _served(connection, shape) or await PlainStore.open(connection, shape, label=_label(connection.url))
+    except BaseException:
+        await connection.close()
+        raise
+
+
+async def _served(connection: Connection, shape: Shape) -> ServedStore | None:
+    """The store that our SQL serves; None where it is missing or older than this program."""
+    if not shape.installed:
+        return None
+    health = await connection.rpc("image_backfill_health")
+    if health["version"] > VERSION:
+        raise StoreError(
+            f"The project {connection.url} has the SQL of a newer backfill-tui (version {health['version']}): "
+            "update this program."
+        )
+    if health["version"] < VERSION:
+        return None
+    return ServedStore(connection, shape, label=_label(connection.url), source=health["source"])
+
+
+def _label(url: str) -> str:
+    """`supabase · ref`, where ref is what a hosted project's address begins with."""
+    parts = urlsplit(url)
+    host = parts.hostname or url
+    hosted = host.endswith((".supabase.co", ".supabase.in"))
+    return f"supabase · {host.partition('.')[0] if hosted else parts.netloc}"
 
 
 async def examine_project(url: str, settings: Settings) -> AsyncIterator[Finding]:
     """Look at a project, one finding after the other."""
-    _refuse()
-    yield
+    from tui.stores.supabase import doctor
+
+    async for finding in doctor.examine_project(url, settings):
+        yield finding
 
 
 async def mend_project(url: str, settings: Settings, remedy: str) -> str:
     """Do what a remedy names; a sentence about what was done."""
-    return _refuse()
+    from tui.stores.supabase import doctor
 
-
-def _refuse() -> NoReturn:
-    raise Problem("Supabase is not connected yet: it needs SUPABASE_URL and a key, and the adapter comes next.")
+    return await doctor.mend_project(url, settings, remedy)

@@ -1,0 +1,50 @@
+"""Keeping the sidecar of a project true to its rows, as far as the caller needs it to be.
+
+This goes on where an operator only looks, too: it touches no row, object or mark of the project's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from tui.stores.supabase.connection import Connection
+
+SELDOM = 30.0
+"""Seconds between two whole looks that the database asks for by itself, at the least."""
+
+SOON = 0.2
+"""Seconds for which an answer to what changed is good for every screen that asks."""
+
+
+class Sync:
+    """The two looks at a project's rows: at those that changed lately, and at all of them. One of each at a time."""
+
+    def __init__(self, connection: Connection, clock: Callable[[], float]) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._catching = asyncio.Lock()
+        self._taking = asyncio.Lock()
+        self._caught_up_at = float("-inf")
+        self._whole_at = float("-inf")
+
+    async def catch_up(self) -> None:
+        """Take in what changed, and the whole where only that tells."""
+        async with self._catching:
+            if self._clock() - self._caught_up_at < SOON:
+                return
+            answer = await self._connection.rpc("image_backfill_catch_up")
+            while answer["more"]:
+                answer = await self._connection.rpc("image_backfill_catch_up")
+            if answer["stale"] and self._clock() - self._whole_at > SELDOM:
+                await self.whole()
+            self._caught_up_at = self._clock()
+
+    async def whole(self) -> None:
+        """Take every row in again, part by part."""
+        async with self._taking:
+            place = await self._connection.rpc("image_backfill_sync")
+            while place["last"] is not None:
+                keys = {name: place[name] for name in ("last", "began", "deletions")}
+                place = await self._connection.rpc("image_backfill_sync", keys)
+            self._whole_at = self._clock()
