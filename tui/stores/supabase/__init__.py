@@ -22,8 +22,11 @@ async def open_project(url: str, settings: Settings) -> Store:
     """Open a project, with our SQL where it has it; raises Problem."""
     connection = await Connection.open(url, settings.supabase_key, read_only=settings.read_only)
     try:
-        shape = await discover(connection, settings.organizations_table, patience=PATIENCE)
-        return await _served(connection, shape) or await PlainStore.open(connection, shape, label=_label(connection.url))
+        # The first question is asked for a short while only: somebody waits for the screen to open.
+        await connection.ask(lambda client: client.table("vehicles").select("id").limit(0), patience=PATIENCE)
+        shape = await discover(connection, settings.organizations_table)
+        served = await _served(connection, shape)
+        return served or await PlainStore.open(connection, shape, label=_label(connection.url))
     except BaseException:
         await connection.close()
         raise
