@@ -45,12 +45,12 @@ class Dealers:
         await store.intake([listing(self.web, number, name) for number, name in enumerate(plan)])
         await store.close()
 
-    async def session(self, url: str = "") -> Session:
-        """Open it, or another local store."""
-        settings = Settings(store=url or f"local:{self.folder}")
-        store = await open_store(settings.store)
+    async def session(self, settings: Settings | None = None) -> Session:
+        """Open it, or another store."""
+        settings = settings or Settings(store=f"local:{self.folder}")
+        store = await open_store(settings.store, settings)
         self.opened.append(store)
-        return Session(store, settings, "test · local", exempt=self.web.exempt)
+        return Session(store, settings, "test · local", exempt=self.web.exempt, color=settings.color)
 
 
 async def refuse() -> Session:

@@ -176,7 +176,7 @@ async def test_an_interrupted_run_is_resumed_with_its_scope_and_options(
 async def test_another_session_takes_the_place_of_the_one_before(app: BackfillApp, dealers: Dealers) -> None:
     async with driven(app) as pilot:
         await opened(pilot, app)
-        app.open_session(lambda: dealers.session(f"local:{dealers.folder}-2"))
+        app.open_session(app.doors.local(f"{dealers.folder}-2"))
         await until(pilot, lambda: "No organization: i imports a file." in shown(app))
         assert len(dealers.opened) == 2
 

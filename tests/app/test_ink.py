@@ -1,7 +1,21 @@
 import pytest
 from rich.cells import cell_len
 
-from tui.app.widgets.ink import Ink, Piece, bar, clip, cut, left, line_width, right, shorten, spark, spread, squeeze
+from tui.app.widgets.ink import (
+    Ink,
+    Piece,
+    bar,
+    clip,
+    cut,
+    left,
+    line_width,
+    right,
+    shorten,
+    spark,
+    spread,
+    squeeze,
+    wrapped,
+)
 
 WIDE = "東京 Zürich オールドタイマー"
 
@@ -53,3 +67,12 @@ def test_sparks_share_one_scale_and_show_the_latest() -> None:
     assert spark((100, 0, 5, 10), 3) == "▁▅█"
     assert spark((0, 0), 5) == "▁▁"
     assert spark((), 5) == ""
+
+
+@pytest.mark.parametrize("width", [8, 20, 200])
+def test_wrapped_text_fits_and_loses_nothing(width: int) -> None:
+    text = f"make the bucket public: {WIDE} https://abcdefghijklmnopqrst.supabase.co/dashboard"
+    lines = wrapped(text, width)
+    assert all(0 < cell_len(line) <= width for line in lines)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert wrapped("", width) == []

@@ -58,6 +58,20 @@ def test_the_title_says_scope_phase_and_end() -> None:
     assert "took 8 s" in text_of(draw.title(snapshot(phase=Phase.FINISHED, elapsed=8.0), 78))
 
 
+def test_the_title_says_how_many_workers_share_the_run() -> None:
+    assert "59 vehicles · 3 workers" in text_of(draw.title(snapshot(workers=3), 100))
+    assert "worker" not in text_of(draw.title(snapshot(workers=3, phase=Phase.FINISHED), 100))
+
+
+def test_says_why_a_run_waits_and_who_paused_it() -> None:
+    trouble = "the project answers 503; trying again in 8 s"
+    (waiting,) = draw.standing(snapshot(trouble=f"{trouble}\x1b"))
+    assert waiting == (f"waiting: {trouble}", Ink.WARN)
+    assert text_of(draw.standing(snapshot(trouble=trouble, phase=Phase.STOPPED))) == ""
+    assert "from elsewhere" in text_of(draw.standing(snapshot(phase=Phase.PAUSED), elsewhere=True))
+    assert "elsewhere" not in text_of(draw.standing(snapshot(phase=Phase.PAUSED)))
+
+
 def test_scopes_in_words() -> None:
     assert draw.scope_words(RunOptions(), 400) == "all organizations · 400 vehicles"
     assert draw.scope_words(RunOptions(scope=Scope(organization_ids=("a",))), 1) == "1 organization · 1 vehicle"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -10,10 +11,11 @@ from tui.app.actions import Action, bindings, state_of
 from tui.app.columns import ORGANIZATION_COLUMNS, VEHICLE_COLUMNS, state_line
 from tui.app.farewell import farewell
 from tui.app.marks import Marks
+from tui.app.sign import Sign
 from tui.app.widgets.field import step_choice, step_number
 from tui.app.widgets.footer import Key, fitting
-from tui.app.widgets.header import header_line
-from tui.app.widgets.ink import Line, line_width
+from tui.app.widgets.header import Standing, header_line
+from tui.app.widgets.ink import Ink, Line, Piece, line_width
 from tui.app.widgets.options import entered
 from tui.app.widgets.pager import GAP, fit
 from tui.model import PACES, Counts, Phase, Problem, RunOptions, Snapshot, State, Tally, Vehicle
@@ -29,7 +31,7 @@ def text(line: Line) -> str:
 
 
 def test_the_header_tells_everything_where_there_is_room() -> None:
-    line = text(header_line("demo · local", COUNTS, RUNNING, 160))
+    line = text(header_line(Standing(Sign("demo · local"), COUNTS, RUNNING), 160))
     assert "needing 392: ready 380 parked 9 empty 3   partial 7   backfilled 1,204" in line
     assert "demo · local" in line
     assert line.endswith(" 37%")
@@ -39,17 +41,53 @@ def test_the_header_tells_everything_where_there_is_room() -> None:
 @pytest.mark.parametrize("width", range(60, 201, 7))
 @pytest.mark.parametrize("snapshot", [None, RUNNING])
 def test_the_header_always_fits_and_keeps_needing_and_the_run(width: int, snapshot: Snapshot | None) -> None:
-    line = header_line("a deployment with a long name", COUNTS, snapshot, width)
+    line = header_line(Standing(Sign("a deployment with a long name"), COUNTS, snapshot), width)
     assert line_width(line) <= width
     assert "needing 392" in text(line)
     assert text(line).endswith("idle" if snapshot is None else "37%")
 
 
 def test_zero_counters_are_hidden() -> None:
-    line = text(header_line("x", Counts(needing=3, ready=3), None, 120))
+    line = text(header_line(Standing(Sign("x"), Counts(needing=3, ready=3)), 120))
     assert "needing 3 " in line
     for word in ("ready", "partial", "parked", "backfilled"):
         assert word not in line
+
+
+PRODUCTION = Sign("production", "supabase · abcdefgh", "red", read_only=True)
+
+
+def test_production_has_its_colour_and_keeps_it_in_every_width() -> None:
+    for width in range(60, 201, 7):
+        line = header_line(Standing(PRODUCTION, COUNTS, RUNNING), width)
+        assert Piece(" production ", Ink.ON_RED) in line
+        assert "read-only" in text(line)
+        assert "needing 392" in text(line)
+        assert line_width(line) <= width
+    assert "supabase · abcdefgh" in text(header_line(Standing(PRODUCTION, COUNTS, RUNNING), 160))
+
+
+def test_a_title_without_a_colour_stands_bare() -> None:
+    assert Piece("demo · local", Ink.DIM) in header_line(Standing(Sign("demo · local")), 80)
+
+
+@pytest.mark.parametrize("width", range(60, 201, 20))
+def test_trouble_takes_the_place_of_the_counts(width: int) -> None:
+    trouble = "the project answers 503; trying again in 8 s\x1b[31m"
+    line = header_line(Standing(PRODUCTION, COUNTS, RUNNING, trouble), width)
+    assert line_width(line) <= width
+    assert "waiting: the pr" in text(line)
+    assert "needing" not in text(line)
+    assert "\x1b" not in text(line)
+    assert text(line).endswith("37%")
+
+
+def test_the_header_tells_workers_rereading_and_a_pause_from_elsewhere() -> None:
+    shared = replace(RUNNING, workers=3)
+    assert "3 workers  ▶ running" in text(header_line(Standing(Sign("x"), COUNTS, shared), 120))
+    paused = replace(shared, phase=Phase.PAUSED)
+    assert "‖ paused elsewhere" in text(header_line(Standing(Sign("x"), COUNTS, paused, elsewhere=True), 120))
+    assert text(header_line(Standing(Sign("x"), COUNTS, rereading=True), 120)).endswith("reading again …")
 
 
 def keys(count: int) -> list[Key]:
@@ -73,6 +111,13 @@ def test_what_cannot_be_done_is_greyed() -> None:
     assert state_of("ready", actions, "go") is True
     assert state_of("busy", actions, "go") is None
     assert state_of("busy", actions, "other") is True
+
+
+def test_what_writes_is_hidden_where_nothing_may_be_written() -> None:
+    actions = (Action("go", "g", "Go", writes=True, action="go(1)"), Action("look", "l", "Look"))
+    assert state_of("it", actions, "go", read_only=True) is False
+    assert state_of("it", actions, "look", read_only=True) is True
+    assert state_of("it", actions, "go") is True
 
 
 @pytest.mark.parametrize("width", [56, 76, 100, 160])

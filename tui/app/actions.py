@@ -15,7 +15,8 @@ class Action:
 
     `id` names the method `action_<id>` (or give `action`, with arguments if need be); `key` is one key or several,
     separated by commas. `show` is the rank in the footer, where 1 is the last to go when room is short and 0 stays out.
-    `enabled` is asked with the screen (or app) that declares the action: what cannot be done now is greyed.
+    `enabled` is asked with the screen (or app) that declares the action: what cannot be done now is greyed. What
+    `writes` is not there at all on a deployment that may only be looked at.
     """
 
     id: str
@@ -28,11 +29,17 @@ class Action:
     action: str = ""
     palette: bool = True
     priority: bool = False
+    writes: bool = False
 
     @property
     def call(self) -> str:
         """The action string that Textual runs."""
         return self.action or self.id
+
+    @property
+    def name(self) -> str:
+        """The name of the action without arguments."""
+        return self.call.partition("(")[0]
 
 
 def binding_id(area: str, action: Action) -> str:
@@ -56,9 +63,16 @@ def bindings(area: str, actions: Iterable[Action]) -> list[Binding]:
     ]
 
 
-def state_of(owner: object, actions: Iterable[Action], name: str) -> bool | None:
-    """What `check_action` answers for an action by its name: None (greyed) when it cannot be done now."""
+def state_of(owner: object, actions: Iterable[Action], name: str, *, read_only: bool = False) -> bool | None:
+    """What `check_action` answers for an action by its name.
+
+    None (greyed) when it cannot be done now, False (hidden) when it writes and nothing may be written.
+    """
     for action in actions:
-        if action.call.partition("(")[0] == name and action.enabled is not None and not action.enabled(owner):
+        if action.name != name:
+            continue
+        if action.writes and read_only:
+            return False
+        if action.enabled is not None and not action.enabled(owner):
             return None
     return True

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.reactive import reactive
 from textual.screen import Screen
@@ -18,17 +18,21 @@ from textual.timer import Timer
 
 from tui.app.actions import Action, bindings, state_of
 from tui.app.background import start
+from tui.app.deployment import DeploymentApp
 from tui.app.doors import Doors, Opening
 from tui.app.farewell import farewell
 from tui.app.screens.base import BaseScreen
 from tui.app.screens.confirm import ConfirmScreen
+from tui.app.screens.connect import ConnectScreen
+from tui.app.screens.doctor import DoctorScreen
+from tui.app.screens.fleet import FleetScreen
 from tui.app.screens.help import HelpScreen
 from tui.app.screens.inventory import InventoryScreen
 from tui.app.screens.run import RunScreen
 from tui.app.screens.summary import SummaryScreen
 from tui.app.screens.welcome import WelcomeScreen
 from tui.app.theme import DARK, LIGHT, completed
-from tui.model import Counts, Phase, Problem, RunOptions, Scope, Snapshot
+from tui.model import Phase, Problem, RunOptions, Scope, Snapshot
 
 if TYPE_CHECKING:
     from tui.trickle.run import Trickle
@@ -36,32 +40,32 @@ if TYPE_CHECKING:
 
 LOOKS_PER_SECOND = 10
 
-COUNT_EVERY = 2.0
-"""Seconds between two counts while a run goes on, at the least."""
-
-COUNT_REST = 10.0
-"""How many times as long as it counted the store is left alone."""
-
 KEY_NAMES = {"enter": "enter", "escape": "esc", "space": "space"}
+
+
+def _open(app: BackfillApp) -> bool:
+    return app.session is not None
+
 
 ACTIONS = (
     Action("help", "question_mark", "Help", show=2, group="Anywhere"),
     Action("quit", "q", "Quit", show=3, group="Anywhere"),
-    Action("toggle_pause", "p", "Pause or resume the run", group="Run", enabled=lambda app: app.running),
-    Action("stop_run", "s", "Stop the run (twice: at once)", group="Run", enabled=lambda app: app.running),
+    Action("toggle_pause", "p", "Pause or resume the run", group="Run", enabled=lambda app: app.running, writes=True),
+    Action("stop_run", "s", "Stop the run (twice: at once)", group="Run", enabled=lambda app: app.running, writes=True),
     Action("watch_run", "w", "Watch the run", group="Run", enabled=lambda app: app.trickle is not None),
+    Action("fleet", "F", "Fleet", show=7, group="Look", help="Workers on any machine", enabled=_open),
+    Action("doctor", "D", "Doctor", show=9, group="Look", help="What the deployment needs, and what it lacks"),
     Action("toggle_theme", "t", "Light or dark", group="Anywhere"),
     Action("command_palette", "colon", "All commands", group="Anywhere", palette=False),
     Action("welcome", "ctrl+o", "Open another store", group="Anywhere", enabled=lambda app: not app.running),
 )
 
 
-class BackfillApp(App[None]):
+class BackfillApp(DeploymentApp):
     """The program on screen.
 
-    `session` is None until something is open; `options` are what the next run starts with and the present one is
-    tuned to; `snapshot` is the present or last run as of at most a tenth of a second ago;
-    `counts` are the store's; `opening` says that a session is being opened.
+    `options` are what the next run starts with and the present one is tuned to; `snapshot` is the present or last run
+    as of at most a tenth of a second ago.
     """
 
     TITLE = "backfill"
@@ -70,12 +74,8 @@ class BackfillApp(App[None]):
     ACTIONS: ClassVar[tuple[Action, ...]] = ACTIONS
     BINDINGS = [*bindings("app", ACTIONS)]  # noqa: RUF012 - declared as such by Textual
 
-    # `repaint` on an app paints the whole screen; the widgets that show these values look for themselves.
-    session: reactive[Session | None] = reactive(None, init=False, repaint=False)
     options: reactive[RunOptions] = reactive(RunOptions, init=False, repaint=False)
     snapshot: reactive[Snapshot | None] = reactive(None, init=False, repaint=False)
-    counts: reactive[Counts | None] = reactive(None, init=False, repaint=False)
-    opening: reactive[bool] = reactive(False, init=False, repaint=False)
 
     def __init__(
         self,
@@ -85,16 +85,14 @@ class BackfillApp(App[None]):
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__()
-        self.doors = doors
-        self.clock = clock
+        super().__init__(doors, clock)
         self.trickle: Trickle | None = None
         self.run_error = ""
         self._opening = opening
         self._quitting = False
         self._stops = 0
+        self._paused_here = False
         self._look_timer: Timer | None = None
-        self._count_again_at = 0.0
         self._run_over = asyncio.Event()
         self._run_over.set()
         self.set_reactive(BackfillApp.options, options)
@@ -106,6 +104,12 @@ class BackfillApp(App[None]):
     def running(self) -> bool:
         """Whether a run goes on."""
         return self.trickle is not None and not self._run_over.is_set()
+
+    @property
+    def paused_elsewhere(self) -> bool:
+        """Whether the run is paused, but not from here."""
+        paused = self.snapshot is not None and self.snapshot.phase in (Phase.PAUSING, Phase.PAUSED)
+        return paused and not self._paused_here
 
     @property
     def exit_summary(self) -> str:
@@ -137,59 +141,20 @@ class BackfillApp(App[None]):
         if self.session is not None:
             await self.session.close()
 
-    # Sessions
-
-    def open_session(self, opening: Opening) -> None:
-        """Open another session in the background and show its inventory. Not during a run."""
-        if self.running:
-            self.notify("A run goes on; stop it before opening something else.", severity="warning")
-            return
-        start(self, "opening", self._open, opening)
-
-    async def _open(self, opening: Opening) -> None:
-        try:
-            await self.adopt(opening)
-        except Problem as problem:
-            self._refuse_opening(str(problem))
-        else:
-            while len(self.screen_stack) > 1:
-                await self.pop_screen()
-
-    async def adopt(self, opening: Opening) -> Session:
-        """Open a session, make it the app's, and close the one before; raises Problem."""
-        self.opening = True
-        try:
-            session = await opening()
-        finally:
-            self.opening = False
-        before, self.session = self.session, session
-        self.trickle = self.snapshot = self.counts = None
-        if before is None and self.theme == DARK.name and session.settings.theme in self.available_themes:
+    def take(self, session: Session) -> None:
+        """Make a session the app's; the first one brings its theme."""
+        first = self.session is None
+        self.trickle = self.snapshot = None
+        super().take(session)
+        if first and self.theme == DARK.name and session.settings.theme in self.available_themes:
             self.theme = session.settings.theme
-        self.refresh_counts()
-        if before is not None:
-            await before.close()
-        return session
 
-    def _refuse_opening(self, error: str) -> None:
-        if isinstance(self.screen, WelcomeScreen):
+    def refuse_opening(self, error: str) -> None:
+        """Say why nothing was opened on the screen that asked, or on the one where to begin."""
+        if isinstance(self.screen, WelcomeScreen | ConnectScreen):
             self.screen.error = error
         else:
             self.push_screen(WelcomeScreen(error))
-
-    def refresh_counts(self) -> None:
-        """Ask the store for its counts again."""
-        if self.session is not None:
-            start(self, "counts", self._count, self.session)
-
-    async def _count(self, session: Session) -> None:
-        began = self.clock()
-        try:
-            self.counts = await session.store.counts()
-        except Problem as problem:
-            self.notify(str(problem), severity="error", markup=False)
-        # A store that counts slowly is asked less often.
-        self._count_again_at = self.clock() + max(COUNT_EVERY, COUNT_REST * (self.clock() - began))
 
     # The run
 
@@ -199,7 +164,7 @@ class BackfillApp(App[None]):
             self.notify("A run goes on already: w shows it.", severity="warning")
             return
         self.trickle = trickle = self.session.trickle(replace(self.options, scope=scope))
-        self.run_error, self._stops = "", 0
+        self.run_error, self._stops, self._paused_here = "", 0, False
         self._run_over.clear()
         self.snapshot = trickle.snapshot()
         self._look_timer = self.set_interval(1 / LOOKS_PER_SECOND, self._look)
@@ -210,8 +175,8 @@ class BackfillApp(App[None]):
     def _look(self) -> None:
         if self.trickle is not None:
             self.snapshot = self.trickle.snapshot()
-        if self.clock() >= self._count_again_at:
-            self._count_again_at = math.inf
+        if self.clock() >= self.count_again_at:
+            self.count_again_at = math.inf
             self.refresh_counts()
 
     async def _run(self, trickle: Trickle) -> None:
@@ -252,10 +217,11 @@ class BackfillApp(App[None]):
         """Pause the run, or let it go on."""
         if not self.running or self.trickle is None:
             return
-        if self.trickle.phase in (Phase.PAUSING, Phase.PAUSED):
-            self.trickle.resume()
-        else:
+        self._paused_here = self.trickle.phase not in (Phase.PAUSING, Phase.PAUSED)
+        if self._paused_here:
             self.trickle.pause()
+        else:
+            self.trickle.resume()
         self._look()
 
     def stop_run(self) -> None:
@@ -272,14 +238,14 @@ class BackfillApp(App[None]):
     # Actions
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Grey what cannot be done now, as the registry says."""
-        return state_of(self, self.ACTIONS, action)
+        """Grey what cannot be done now and hide what may not be done at all, as the registry says."""
+        return state_of(self, self.ACTIONS, action, read_only=self.read_only)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The command palette: what the registry has for this screen, then what Textual offers."""
         for owner in (screen, self):
             for action in getattr(owner, "ACTIONS", ()):
-                if action.palette and (action.enabled is None or action.enabled(owner)):
+                if action.palette and state_of(owner, (action,), action.name, read_only=_read_only(owner)):
                     call = partial(self.run_action, action.call, owner)
                     yield SystemCommand(action.title, action.help or action.group, call)
         yield SystemCommand(
@@ -289,7 +255,7 @@ class BackfillApp(App[None]):
     def action_help(self) -> None:
         """Show the keys of this screen."""
         if isinstance(self.screen, BaseScreen):
-            self.push_screen(HelpScreen(self.screen, self))
+            self.push_screen(HelpScreen(self.screen, self, self.notice))
 
     async def action_quit(self) -> None:
         """Leave; during a run ask first, and drain."""
@@ -337,6 +303,16 @@ class BackfillApp(App[None]):
         else:
             self.push_screen(SummaryScreen(self.trickle.snapshot(), self.trickle.results))
 
+    def action_fleet(self) -> None:
+        """Show the workers and the runs they share."""
+        if not isinstance(self.screen, FleetScreen):
+            self.push_screen(FleetScreen())
+
+    def action_doctor(self) -> None:
+        """Examine what is open, or what the settings at hand name."""
+        if not isinstance(self.screen, DoctorScreen):
+            self.push_screen(DoctorScreen())
+
     def action_toggle_theme(self) -> None:
         """Change between light and dark."""
         self.theme = LIGHT.name if self.current_theme.dark else DARK.name
@@ -345,3 +321,7 @@ class BackfillApp(App[None]):
         """Choose another store."""
         if not isinstance(self.screen, WelcomeScreen):
             self.push_screen(WelcomeScreen())
+
+
+def _read_only(owner: object) -> bool:
+    return bool(getattr(owner, "read_only", False))

@@ -13,7 +13,7 @@ from tui.app.app import BackfillApp
 from tui.app.doors import Doors, Opening
 from tui.cli.parser import Arguments
 from tui.model import Problem
-from tui.settings import Settings
+from tui.settings import Profile, Secret, Settings, load_settings
 
 if TYPE_CHECKING:
     from tui.trickle.session import Session
@@ -23,7 +23,7 @@ def open_face(arguments: Arguments) -> int:
     """Run the app to its end; raises Problem where there is no terminal for it."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Problem("the app needs a terminal; `backfill-tui run` does the same work without one.")
-    app = BackfillApp(_doors(settings := arguments.settings), _opening(arguments), settings.options())
+    app = BackfillApp(_doors(arguments), _opening(arguments), arguments.settings.options())
     app.run()
     if app.exit_summary:
         print(app.exit_summary)  # noqa: T201
@@ -45,20 +45,23 @@ def _settled(session: Session) -> Session:
     return session
 
 
-def _doors(settings: Settings) -> Doors:
+def _doors(arguments: Arguments) -> Doors:
     async def demo() -> Session:
         await _load()
         from tui.cli.sessions import open_demo_session
 
-        return _settled(await open_demo_session(settings, Path()))
+        return _settled(await open_demo_session(arguments.settings, Path()))
 
-    async def store(url: str) -> Session:
+    async def store(settings: Settings) -> Session:
         await _load()
-        from tui.cli.sessions import open_store_session
+        from tui.trickle.session import open_session
 
-        return _settled(await open_store_session(settings, url))
+        return _settled(await open_session(settings))
 
-    return Doors(demo, store)
+    def connect(profile: Profile, key: Secret) -> Settings:
+        return load_settings(arguments.flags, connection=profile, key=key)
+
+    return Doors(demo, store, arguments.settings, connect)
 
 
 def _opening(arguments: Arguments) -> Opening | None:

@@ -48,6 +48,11 @@ class BaseScreen(Screen[None]):
         """The app, with its own type."""
         return cast("BackfillApp", self.app)
 
+    @property
+    def read_only(self) -> bool:
+        """Whether what the screen is about may only be looked at."""
+        return self.backfill.read_only
+
     def compose(self) -> ComposeResult:
         """Header, the screen's own middle, footer."""
         yield StatusHeader()
@@ -65,5 +70,5 @@ class BaseScreen(Screen[None]):
             header.redraw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Grey what cannot be done now, as the registry says."""
-        return state_of(self, self.ACTIONS, action)
+        """Grey what cannot be done now and hide what may not be done at all, as the registry says."""
+        return state_of(self, self.ACTIONS, action, read_only=self.read_only)

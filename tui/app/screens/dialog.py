@@ -73,8 +73,8 @@ class Dialog(ModalScreen[T], Generic[T]):
         yield from ()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Grey what cannot be done now, as the registry says."""
-        return state_of(self, self.ACTIONS, action)
+        """Grey what cannot be done now and hide what may not be done at all, as the registry says."""
+        return state_of(self, self.ACTIONS, action, read_only=self.backfill.read_only)
 
     def on_field_left(self, event: Field.Left) -> None:
         """Escape in a field leaves the dialog."""

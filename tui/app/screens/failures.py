@@ -37,7 +37,9 @@ class FailuresScreen(BaseScreen):
     AREA = "failures"
     TITLE = "Failures"
     ACTIONS = (
-        Action("retry", "r", "Retry", show=1, enabled=_may_help, help="Let the next run try this group again"),
+        Action(
+            "retry", "r", "Retry", show=1, enabled=_may_help, help="Let the next run try this group again", writes=True
+        ),
         Action(
             "retry_all",
             "R",
@@ -45,8 +47,11 @@ class FailuresScreen(BaseScreen):
             show=3,
             help="Every group that a retry may help",
             enabled=lambda screen: any(group.reason.retry_may_help for group in screen.groups),
+            writes=True,
         ),
-        Action("unpark", "u", "Unpark", show=4, enabled=_no_use, help="Ask for dead URLs again all the same"),
+        Action(
+            "unpark", "u", "Unpark", show=4, enabled=_no_use, help="Ask for dead URLs again all the same", writes=True
+        ),
         Action("order", "o", "Order", show=5, help="By images, host, reason, vehicles"),
         Action("open_url", "b", "Browser", show=6, help="Open the example; enter, too"),
         Action("copy_url", "y", "Copy", show=7, help="Copy the example's URL"),

@@ -1,4 +1,4 @@
-"""The keys of a screen."""
+"""The keys of a screen, and what the open store wants to be known."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from textual.app import ComposeResult
 from textual.dom import DOMNode
 from textual.screen import Screen
 
+from tui.app import words
 from tui.app.actions import Action
 from tui.app.screens.dialog import Dialog
 from tui.app.widgets.footer import labels_of
-from tui.app.widgets.ink import BLANK, Ink, Line, Piece, clip, left, line_width
+from tui.app.widgets.ink import BLANK, Ink, Line, Piece, clip, left, line_width, wrapped
 from tui.app.widgets.sheet import Sheet
 
 KEY_WIDTH = 10
@@ -40,9 +41,10 @@ class HelpScreen(Dialog[None]):
     HelpScreen #keys { padding: 0; }
     """
 
-    def __init__(self, subject: Screen[Any], app: DOMNode) -> None:
+    def __init__(self, subject: Screen[Any], app: DOMNode, notice: str = "") -> None:
         super().__init__(f"Keys · {subject.title or 'here'}")
         self._groups = groups_of(subject, app)
+        self._notice = words.clean(notice)
 
     def compose_box(self) -> ComposeResult:
         """All groups."""
@@ -54,11 +56,13 @@ class HelpScreen(Dialog[None]):
         self.query_one(Sheet).styles.height = min(len(self._lines(width)), event.size.height - 8)
 
     def _lines(self, width: int) -> Sequence[Line]:
-        """All groups, in two columns where there is room."""
+        """All groups, in two columns where there is room, and what the store wants to be known."""
         blocks = [list(_block(group)) for group in self._groups]
         if width < TWO_COLUMNS:
-            return [line for block in blocks for line in block]
-        return list(_side_by_side(*_halves(blocks), width // 2))
+            lines = [line for block in blocks for line in block]
+        else:
+            lines = list(_side_by_side(*_halves(blocks), width // 2))
+        return [*lines, *((Piece(line, Ink.DIM),) for line in wrapped(self._notice, width))]
 
 
 def groups_of(subject: Screen[Any], app: DOMNode) -> list[Group]:

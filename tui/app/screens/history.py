@@ -55,6 +55,7 @@ class HistoryScreen(BaseScreen):
             show=1,
             enabled=lambda screen: screen.current is not None and not screen.backfill.running,
             help="With the same scope and options",
+            writes=True,
         ),
         Action("back", "escape", "Back", show=3),
     )

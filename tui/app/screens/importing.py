@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from pathlib import Path
 
 from textual.app import ComposeResult
@@ -61,9 +60,8 @@ class ImportScreen(Dialog[bool]):
         tidings = self.query_one(Tidings)
         try:
             await asyncio.to_thread(require_file, path)
-            session = self.backfill.session or await self.backfill.adopt(
-                partial(self.backfill.doors.store, default_store())
-            )
+            folder = default_store().removeprefix("local:")
+            session = self.backfill.session or await self.backfill.adopt(self.backfill.doors.local(folder))
             tidings.report = await import_feed(session.store, path, organization, on_progress=tidings.tell)
         except Problem as problem:
             self._fail(str(problem))

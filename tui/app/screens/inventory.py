@@ -29,14 +29,7 @@ from tui.app.widgets.ink import Ink, Piece
 from tui.app.widgets.options import OptionsBar
 from tui.app.widgets.pager import PagedList
 from tui.app.widgets.pane import Pane
-from tui.model import (
-    Counts,
-    Organization,
-    Problem,
-    RunRecord,
-    Scope,
-    Vehicle,
-)
+from tui.model import Counts, Organization, Problem, RunRecord, Scope, Vehicle
 from tui.trickle.journal import unfinished
 
 if TYPE_CHECKING:
@@ -105,6 +98,7 @@ class InventoryScreen(BaseScreen):
         self._organizations.nothing = "opening …"
         self.watch(self.app, "session", self._session_changed)
         self.watch(self.app, "counts", self._counts_changed, init=False)
+        self.watch(self.app, "rereading", self._reread, init=False)
         self.watch(self.app, "options", self._options_changed)
         self.set_interval(LOOK_BACK_EVERY, self._look_back_again)
 
@@ -124,9 +118,14 @@ class InventoryScreen(BaseScreen):
     def _counts_changed(self, counts: Counts | None) -> None:
         if counts is None:
             return
-        self._organizations.nothing = "No organization: i imports a file."
+        self._organizations.nothing = "No organization" + ("." if self.backfill.read_only else ": i imports a file.")
         self._vehicles.nothing = "No vehicle."
         if self.is_active:
+            self._reload(stay=True)
+
+    def _reread(self, session: Session | None) -> None:
+        """Rows may be others now, though the counts stayed."""
+        if session is None and self.is_active:
             self._reload(stay=True)
 
     def _options_changed(self) -> None:
@@ -157,8 +156,9 @@ class InventoryScreen(BaseScreen):
     def watch_unfinished(self, record: RunRecord | None) -> None:
         """Say it, and let R be pressed."""
         notice = self.query_one("#notice", Static)
-        notice.update(Content(notice_of(record) if record else ""))
-        notice.display = record is not None
+        told = record is not None and not self.backfill.read_only
+        notice.update(Content(notice_of(record) if record and told else ""))
+        notice.display = told
         self.refresh_bindings()
 
     # Asking the store
@@ -361,8 +361,8 @@ class InventoryScreen(BaseScreen):
             self.action_left()
 
     def action_refresh(self) -> None:
-        """Ask the store again."""
-        self.backfill.refresh_counts()
+        """Let the store look at every row again."""
+        self.backfill.reread()
         self._reload(stay=True)
         self._look_back()
 

@@ -42,7 +42,7 @@ class PreviewScreen(BaseScreen):
     AREA = "preview"
     TITLE = "Preview"
     ACTIONS = (
-        Action("run", "r", "Run", show=1, enabled=lambda screen: not screen.backfill.running),
+        Action("run", "r", "Run", show=1, enabled=lambda screen: not screen.backfill.running, writes=True),
         Action("more", "plus,equals_sign", "Cap up", show=3, help="More images per vehicle"),
         Action("fewer", "minus", "Cap down", show=4, help="Fewer images per vehicle"),
         Action("open_url", "o", "Open", show=5, help="Open the URL in a browser; enter, too"),

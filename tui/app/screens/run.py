@@ -68,7 +68,7 @@ class RunScreen(BaseScreen):
         with self.app.batch_update():
             page = self.query_one(RunPage)
             changed = page.seen is None or page.seen.phase is not seen.phase
-            page.seen = seen
+            page.seen, page.elsewhere = seen, self.backfill.paused_elsewhere
             page.redraw()
             self.query_one(RunLog).show(seen.log)
         if changed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 from textual import on
@@ -15,6 +14,7 @@ from textual.widgets import Static
 from tui.app import words
 from tui.app.actions import Action
 from tui.app.screens.base import BaseScreen
+from tui.app.screens.connect import ConnectScreen
 from tui.app.screens.importing import ImportScreen
 from tui.app.screens.prompt import PromptScreen
 from tui.app.widgets.canvas import LineList
@@ -119,18 +119,16 @@ class WelcomeScreen(BaseScreen):
         prompt = PromptScreen(
             "Open a local store", "folder", default_store().removeprefix("local:"), "It is created if it is not there."
         )
-        self.app.push_screen(prompt, partial(self._open, "local:"))
+        self.app.push_screen(prompt, self._open)
+
+    def _open(self, folder: str | None) -> None:
+        if folder:
+            self.error = ""
+            self.backfill.open_session(self.backfill.doors.local(folder))
 
     def action_connect(self) -> None:
-        """Ask where the project is."""
-        hint = "A key is needed as well: SUPABASE_SERVICE_ROLE_KEY in the environment or in .env."
-        prompt = PromptScreen("Connect Supabase", "SUPABASE_URL", "", hint)
-        self.app.push_screen(prompt, partial(self._open, "supabase:"))
-
-    def _open(self, scheme: str, answer: str | None) -> None:
-        if answer:
-            self.error = ""
-            self.backfill.open_session(partial(self.backfill.doors.store, scheme + answer))
+        """Choose a profile, or tell where a project is."""
+        self.app.push_screen(ConnectScreen())
 
     def action_leave(self) -> None:
         """Back to what is open."""

@@ -55,7 +55,7 @@ class Inked(ScrollView, can_focus=False):
         if style is None:
             style = ink_style(ink, self.app.theme_variables, self.background_colors[1])
             self._styles_of_inks[ink] = style
-        if under is None:
+        if under is None or ink.opaque:
             return style
         # Reversed, a colour of the terminal's own would be a block of it.
         return self._style(Ink.PLAIN, None) + under if under.reverse and ink is not Ink.PLAIN else style + under

@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from tui.app.actions import Action, bindings
+from tui.settings import Secret
 
 
 class Field(Input):
@@ -42,6 +43,37 @@ class Field(Input):
     def action_leave(self) -> None:
         """Tell that the operator wants out."""
         self.post_message(self.Left(self))
+
+
+class KeyField(Field):
+    """A field for a secret: dots on screen, and neither its messages nor the clipboard ever hold what was typed."""
+
+    class Changed(Input.Changed, namespace="input"):
+        """Something was typed."""
+
+        def __repr__(self) -> str:
+            return "Changed(***)"
+
+    class Submitted(Input.Submitted, namespace="input"):
+        """Enter was pressed."""
+
+        def __repr__(self) -> str:
+            return "Submitted(***)"
+
+    def __init__(self, *, placeholder: str = "", id: str | None = None) -> None:
+        super().__init__(placeholder=placeholder, id=id)
+        self.password = True
+
+    @property
+    def secret(self) -> Secret:
+        """What was typed, without the white space round it."""
+        return Secret(self.value.strip())
+
+    def action_copy(self) -> None:
+        """A secret is not copied."""
+
+    def action_cut(self) -> None:
+        """A secret is not copied."""
 
 
 class OptionField(Field):

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from textual import events
 
 from tui.app import words
+from tui.app.sign import Sign
 from tui.app.widgets.canvas import Canvas
-from tui.app.widgets.ink import Ink, Line, Piece, bar, cut, line_width, parts, spread
+from tui.app.widgets.ink import Ink, Line, Piece, bar, chip, cut, line_width, spread
 from tui.model import Counts, Phase, Snapshot
 
 if TYPE_CHECKING:
     from tui.app.app import BackfillApp
 
 NAME = Piece("backfill", Ink.STRONG)
+GAP = Piece("  ")
+
+
+class Standing(NamedTuple):
+    """What the header tells: `elsewhere` says that another app paused the run, `rereading` that rows are looked at."""
+
+    sign: Sign = Sign()
+    counts: Counts | None = None
+    snapshot: Snapshot | None = None
+    trouble: str = ""
+    rereading: bool = False
+    elsewhere: bool = False
 
 
 class StatusHeader(Canvas):
@@ -27,7 +40,7 @@ class StatusHeader(Canvas):
 
     def on_mount(self) -> None:
         """Look at the app's state for as long as the screen lives."""
-        for name in ("session", "counts", "snapshot"):
+        for name in ("session", "counts", "snapshot", "trouble", "rereading"):
             self.watch(self.app, name, self._look, init=False)
 
     def _look(self) -> None:
@@ -38,8 +51,10 @@ class StatusHeader(Canvas):
     def draw(self, width: int) -> Sequence[Line]:
         """The line."""
         app = cast("BackfillApp", self.app)
-        title = words.clean(app.session.title) if app.session else ""
-        return (header_line(title, app.counts, app.snapshot, width),)
+        standing = Standing(
+            app.sign, app.counts, app.snapshot, app.trouble, app.rereading is not None, app.paused_elsewhere
+        )
+        return (header_line(standing, width),)
 
     def on_click(self, event: events.Click) -> None:
         """The run's state leads to the run."""
@@ -47,44 +62,80 @@ class StatusHeader(Canvas):
             cast("BackfillApp", self.app).action_watch_run()
 
 
-def header_line(title: str, counts: Counts | None, snapshot: Snapshot | None, width: int) -> Line:
+def header_line(standing: Standing, width: int) -> Line:
     """The richest line that fits."""
     line: Line = ()
-    for start, end in _variants(title, counts, snapshot):
+    for start, end in _variants(standing):
         line = spread(start, end, width)
         if line_width(start) + line_width(end) + 3 <= width:
             break
     return line
 
 
-def _variants(title: str, counts: Counts | None, snapshot: Snapshot | None) -> Iterator[tuple[Line, Line]]:
-    """From rich to poor: first the split of needing goes, then the bar shrinks, then the title, then more."""
-    short = cut(title, 14)
-    for name, split, more, cells in (
-        (title, True, True, 12),
-        (title, False, True, 12),
-        (short, False, True, 8),
-        ("", False, True, 8),
-        ("", False, True, 0),
-        ("", False, False, 0),
-    ):
-        start = [NAME, *([Piece(name, Ink.DIM)] if name else [])]
-        yield (*parts(start, 2), *_gap(counts), *_counts(counts, split, more)), run_state(snapshot, cells)
-    yield (NAME,), run_state(snapshot, 0)
+class _Richness(NamedTuple):
+    """How much a line tells: cells for the title and the bar, and what beside."""
+
+    name: bool = True
+    title: int = 80
+    split: bool = False
+    more: bool = False
+    workers: bool = True
+    cells: int = 8
 
 
-def _gap(counts: Counts | None) -> Line:
-    return (Piece("    "),) if counts else ()
+_RICHNESS = (
+    _Richness(split=True, more=True, cells=12),
+    _Richness(more=True, cells=12),
+    _Richness(title=14, more=True),
+    _Richness(title=0, more=True),
+    _Richness(title=0, more=True, cells=0),
+    _Richness(title=0, workers=False, cells=0),
+    _Richness(name=False, title=0, workers=False, cells=0),
+)
+"""From rich to poor: first the split of needing goes, then the bar shrinks, then the title, then more."""
+
+CHIP_CELLS = 14
+"""What is left of a title at the least where it has a colour: production must not be taken for staging."""
 
 
-def _counts(counts: Counts | None, split: bool, more: bool) -> Line:
+def _variants(standing: Standing) -> Iterator[tuple[Line, Line]]:
+    for rich in _RICHNESS:
+        yield _start(standing, rich), _end(standing, rich)
+    yield _start(standing._replace(counts=None), _RICHNESS[-1]), _end(standing, _RICHNESS[-1])
+
+
+def _start(standing: Standing, rich: _Richness) -> Line:
+    groups: list[Line] = [(NAME,)] if rich.name or not standing.sign.name else []
+    groups += _sign(standing.sign, rich.title)
+    middle = _trouble(standing) or _counts(standing.counts, rich)
+    return (*_joined(groups, GAP), *((Piece("    "), *middle) if middle else ()))
+
+
+def _joined(groups: Sequence[Line], gap: Piece) -> Line:
+    return tuple(piece for index, group in enumerate(groups) for piece in (*((gap,) if index else ()), *group))
+
+
+def _sign(sign: Sign, cells: int) -> list[Line]:
+    """The title as long as there is room for it, and that nothing may be written."""
+    room = cells if sign.color == "none" else max(cells, CHIP_CELLS)
+    groups: list[Line] = [(chip(cut(sign.name, room), sign.color),)] if sign.name and room else []
+    if sign.detail and room > len(sign.title):
+        groups.append((Piece(sign.detail, Ink.DIM),))
+    return [*groups, (Piece("read-only", Ink.WARN),)] if sign.read_only else groups
+
+
+def _trouble(standing: Standing) -> Line:
+    return (Piece(f"waiting: {words.clean(standing.trouble)}", Ink.WARN),) if standing.trouble else ()
+
+
+def _counts(counts: Counts | None, rich: _Richness) -> Line:
     if counts is None:
         return ()
-    groups = [_needing(counts, split)]
-    if more:
+    groups = [_needing(counts, rich.split)]
+    if rich.more:
         beside = (("partial", counts.partial, Ink.WARN), ("backfilled", counts.backfilled, Ink.GOOD))
         groups += [_number(name, number, ink) for name, number, ink in beside if number]
-    return tuple(piece for index, group in enumerate(groups) for piece in ((Piece("   "),) * (index > 0) + group))
+    return _joined(groups, Piece("   "))
 
 
 def _needing(counts: Counts, split: bool) -> Line:
@@ -99,11 +150,23 @@ def _number(name: str, number: int, ink: Ink) -> Line:
     return Piece(f"{name} ", Ink.DIM), Piece(words.thousands(number), ink)
 
 
-def run_state(snapshot: Snapshot | None, cells: int) -> Line:
-    """The run in a few words; a bar of that many cells while it goes on."""
+def _end(standing: Standing, rich: _Richness) -> Line:
+    state = run_state(standing.snapshot, rich.cells, elsewhere=standing.elsewhere and rich.workers)
+    seen = standing.snapshot
+    if standing.rereading:
+        rereading = Piece("reading again …", Ink.DIM)
+        return (rereading,) if seen is None or seen.phase.over else (rereading, GAP, *state)
+    if seen is None or seen.phase.over or seen.workers < 2 or not rich.workers:
+        return state
+    return (Piece(words.plural(seen.workers, "worker"), Ink.DIM), GAP, *state)
+
+
+def run_state(snapshot: Snapshot | None, cells: int, *, elsewhere: bool = False) -> Line:
+    """The run in a few words; a bar of that many cells while it goes on; whether another app paused it."""
     if snapshot is None:
         return (Piece("idle", Ink.DIM),)
-    state = Piece(words.phase_words(snapshot.phase), words.PHASES[snapshot.phase][1])
+    text = words.phase_words(snapshot.phase) + (" elsewhere" if elsewhere else "")
+    state = Piece(text, words.PHASES[snapshot.phase][1])
     if snapshot.phase.over or snapshot.phase is Phase.STARTING:
         return (state,)
     done, total = snapshot.tally.done, snapshot.images_total

@@ -23,6 +23,16 @@ class Ink(StrEnum):
     GOOD = "good"
     WARN = "warn"
     BAD = "bad"
+    ON_RED = "on red"
+    ON_AMBER = "on amber"
+    ON_GREEN = "on green"
+    ON_BLUE = "on blue"
+    ON_VIOLET = "on violet"
+
+    @property
+    def opaque(self) -> bool:
+        """Whether it has a ground of its own, which no cursor may cover."""
+        return self.value.startswith("on ")
 
 
 class Piece(NamedTuple):
@@ -35,6 +45,11 @@ class Piece(NamedTuple):
 Line = tuple[Piece, ...]
 
 BLANK: Line = ()
+
+
+def chip(text: str, color: str) -> Piece:
+    """A text on the colour of a profile (one of `COLORS`); quiet and bare without one."""
+    return Piece(text, Ink.DIM) if color == "none" else Piece(f" {text} ", Ink(f"on {color}"))
 
 
 def line_width(line: Line) -> int:
@@ -86,6 +101,21 @@ def squeeze(text: str, width: int) -> str:
         return text
     longest = max(text.split(" "), key=cell_len)
     return cut(text.replace(longest, shorten(longest, max(12, cell_len(longest) - over)), 1), width)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Text in lines of at most `width` cells, broken between words where that can be."""
+    lines = [""]
+    for word in text.split():
+        while cell_len(word) > width:
+            head = set_cell_size(word, width).rstrip()
+            lines, word = [*lines, head], word[len(head) :]
+        longer = f"{lines[-1]} {word}".lstrip()
+        if cell_len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return [line for line in lines if line]
 
 
 def clip(line: Line, width: int) -> Line:

@@ -25,11 +25,22 @@ _VARIABLES = {
     Ink.BAD: "error",
 }
 
+_GROUNDS = {
+    Ink.ON_RED: ("#c0392f", "#ffffff", "red"),
+    Ink.ON_AMBER: ("#e0a032", "#1a1408", "yellow"),
+    Ink.ON_GREEN: ("#2f7d48", "#ffffff", "green"),
+    Ink.ON_BLUE: ("#2f6fc0", "#ffffff", "blue"),
+    Ink.ON_VIOLET: ("#8653c4", "#ffffff", "magenta"),
+}
+"""Ground, text, and the terminal's own colour: the same in every theme, for a deployment is known by it."""
+
 _PERCENT = re.compile(r"(.*?)\s+(\d+(?:\.\d+)?)%")
 
 
 def ink_style(ink: Ink, variables: Mapping[str, str], background: Color) -> Style:
     """The style of an ink on a background, as the variables of a theme have it."""
+    if ink.opaque:
+        return _on_ground(ink, background)
     value = variables.get(_VARIABLES[ink]) or variables.get("text-disabled", "")
     color, strength = _color(value, background)
     bold = True if ink is Ink.STRONG else None
@@ -39,6 +50,13 @@ def ink_style(ink: Ink, variables: Mapping[str, str], background: Color) -> Styl
         return Style(color=color.rich_color if color else None, bgcolor=background.rich_color, bold=bold, dim=faint)
     mixed = background + color.multiply_alpha(strength)
     return Style(color=mixed.rich_color, bgcolor=background.rich_color, bold=bold)
+
+
+def _on_ground(ink: Ink, background: Color) -> Style:
+    ground, text, own = _GROUNDS[ink]
+    if background.ansi is not None:
+        return Style(color=own, bgcolor=background.rich_color, bold=True, reverse=True)
+    return Style(color=text, bgcolor=ground, bold=True)
 
 
 def _color(value: str, background: Color) -> tuple[Color | None, float]:

@@ -58,10 +58,11 @@ def scope_words(options: RunOptions, vehicles: int) -> str:
 
 
 def title(seen: Snapshot, width: int) -> Line:
-    """Run, scope, phase, and when it will be over."""
+    """Run, scope, how many work on it, phase, and when it will be over."""
+    workers = f" · {words.plural(seen.workers, 'worker')}" if seen.workers > 1 and not seen.phase.over else ""
     start = (
         Piece(f"Run {short_id(seen.run_id)}", Ink.STRONG),
-        Piece("   " + scope_words(seen.options, seen.vehicles_total), Ink.DIM),
+        Piece("   " + scope_words(seen.options, seen.vehicles_total) + workers, Ink.DIM),
     )
     phase = Piece(words.phase_words(seen.phase, seen.in_flight), words.PHASES[seen.phase][1])
     return spread(start, (phase, *_when(seen)), width)
@@ -224,8 +225,16 @@ def heading(text: str, width: int, note: str = "") -> Line:
     return spread((Piece(cut(text, width), Ink.DIM),), (Piece(note, Ink.DIM),) if note else (), width)
 
 
-def phase_help(phase: Phase) -> str:
-    """What the operator can expect now, in one sentence."""
+def standing(seen: Snapshot, *, elsewhere: bool = False) -> Line:
+    """Why the run waits, or what the operator can expect now, in one sentence."""
+    if seen.trouble and not seen.phase.over:
+        return (Piece(f"waiting: {words.clean(seen.trouble)}", Ink.WARN),)
+    return (Piece(_phase_help(seen.phase, elsewhere), Ink.DIM),)
+
+
+def _phase_help(phase: Phase, elsewhere: bool) -> str:
+    if elsewhere and phase in (Phase.PAUSING, Phase.PAUSED):
+        return "Paused from elsewhere, for all workers of this run. p resumes them."
     return {
         Phase.PAUSING: "No new request starts; those in flight end.",
         Phase.PAUSED: "Nothing is in flight. Leases are kept; p resumes.",

@@ -18,10 +18,10 @@ MOST_BARS = 10
 GAP = 4
 
 
-def page(seen: Snapshot, width: int, rows: int, problem: str = "") -> list[Line]:
+def page(seen: Snapshot, width: int, rows: int, problem: str = "", *, elsewhere: bool = False) -> list[Line]:
     """A run in `width` cells and at most `rows` lines: columns where there is room, lanes before all else."""
     head = [draw.title(seen, width), draw.overall(seen, width)]
-    gap: Line = (Piece(problem, Ink.BAD),) if problem else (Piece(draw.phase_help(seen.phase), Ink.DIM),)
+    gap: Line = (Piece(problem, Ink.BAD),) if problem else draw.standing(seen, elsewhere=elsewhere)
     body = _wide(seen, width, rows - 3) if width >= WIDE else _narrow(seen, width, rows - 3)
     return [clip(line, width) for line in (*head, gap, *body)][:rows]
 
@@ -64,7 +64,10 @@ def _lanes(seen: Snapshot, width: int, rows: int) -> list[Line]:
 
 
 class RunPage(Canvas):
-    """Shows a snapshot within `rows` lines, and what is wrong with an option; the screen sets them and redraws."""
+    """Shows a snapshot within `rows` lines, what is wrong with an option, and whether another app paused the run.
+
+    The screen sets them and redraws.
+    """
 
     DEFAULT_CSS = "RunPage { padding: 0 1; }"
 
@@ -72,11 +75,14 @@ class RunPage(Canvas):
         super().__init__(id=id)
         self.seen: Snapshot | None = None
         self.problem = ""
+        self.elsewhere = False
         self.rows = 24
 
     def draw(self, width: int) -> Sequence[Line]:
         """The page, empty before there is a run."""
-        return page(self.seen, width, self.rows, self.problem) if self.seen is not None and width else ()
+        if self.seen is None or not width:
+            return ()
+        return page(self.seen, width, self.rows, self.problem, elsewhere=self.elsewhere)
 
 
 class RunLog(Inked, can_focus=True):
