@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.support.stack import Project
 from tui.stores.schema import VERSION, drop_script, install_script
 
 OURS = """
-select array(select relname from pg_class where relnamespace = 'public'::regnamespace and relname like 'image\\_backfill\\_%')
-    || array(select proname from pg_proc where pronamespace = 'public'::regnamespace and proname like 'image\\_backfill\\_%')
+select array(select name from (
+  select relname::text, relnamespace from pg_class union all select proname::text, pronamespace from pg_proc
+) made (name, place) where place = 'public'::regnamespace and name like 'image\\_backfill\\_%')
 """
 SHAPE = """
 select array_agg(c::text order by c::text) from (
@@ -19,11 +22,11 @@ EVERY_SHAPE = ["production", "lean", "bare"]
 
 
 @pytest.fixture
-def project(request: pytest.FixtureRequest) -> Project:
+def project(request: pytest.FixtureRequest) -> Iterator[Project]:
     """The project of the shape that the test names, and nothing of ours left in it afterwards."""
     project: Project = request.getfixturevalue(request.param)
-    request.addfinalizer(lambda: project.psql(drop_script()))
-    return project
+    yield project
+    project.psql(drop_script())
 
 
 @pytest.mark.parametrize("project", EVERY_SHAPE, indirect=True)
