@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 LOOKS_PER_SECOND = 10
 
+PAUSED = (Phase.PAUSING, Phase.PAUSED)
+
 KEY_NAMES = {"enter": "enter", "escape": "esc", "space": "space"}
 
 
@@ -108,8 +110,7 @@ class BackfillApp(DeploymentApp):
     @property
     def paused_elsewhere(self) -> bool:
         """Whether the run is paused, but not from here."""
-        paused = self.snapshot is not None and self.snapshot.phase in (Phase.PAUSING, Phase.PAUSED)
-        return paused and not self._paused_here
+        return self.snapshot is not None and self.snapshot.phase in PAUSED and not self._paused_here
 
     @property
     def exit_summary(self) -> str:
@@ -174,7 +175,8 @@ class BackfillApp(DeploymentApp):
 
     def _look(self) -> None:
         if self.trickle is not None:
-            self.snapshot = self.trickle.snapshot()
+            self.snapshot = seen = self.trickle.snapshot()
+            self._paused_here = self._paused_here and seen.phase in PAUSED
         if self.clock() >= self.count_again_at:
             self.count_again_at = math.inf
             self.refresh_counts()
@@ -201,6 +203,8 @@ class BackfillApp(DeploymentApp):
     def _after_run(self, trickle: Trickle) -> None:
         self.refresh_counts()
         self.screen.refresh_bindings()
+        if trickle.phase is Phase.STOPPED and not self._stops:
+            self.notify("The run was stopped from elsewhere.", severity="warning")
         if self._quitting:
             self.exit()
         elif isinstance(self.screen, RunScreen):
@@ -217,7 +221,7 @@ class BackfillApp(DeploymentApp):
         """Pause the run, or let it go on."""
         if not self.running or self.trickle is None:
             return
-        self._paused_here = self.trickle.phase not in (Phase.PAUSING, Phase.PAUSED)
+        self._paused_here = self.trickle.phase not in PAUSED
         if self._paused_here:
             self.trickle.pause()
         else:

@@ -163,9 +163,8 @@ class FleetScreen(BaseScreen):
     # Drawing
 
     def _paint(self, row: Row, width: int) -> Line:
-        from tui.trickle.run import worker_name
-
-        return draw.paint(row, width, self.backfill.clock(), worker_name())
+        trickle = self.backfill.trickle
+        return draw.paint(row, width, self.backfill.clock(), trickle.worker if trickle is not None else "")
 
     def _head(self, width: int) -> Sequence[Line]:
         if self.error:
