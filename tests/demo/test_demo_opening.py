@@ -14,7 +14,7 @@ from tui.demo.cars import HOSTILE_TITLE
 from tui.demo.folder import mark
 from tui.demo.seeding import identity, listing_of
 from tui.demo.world import SEEDED_IMAGES, Standing
-from tui.model import OrganizationSort, Problem, Scope, State, VehicleQuery
+from tui.model import SOURCE, OrganizationSort, Problem, Scope, State, VehicleQuery
 from tui.stores.local import LocalStore
 from tui.stores.merging import id_of
 

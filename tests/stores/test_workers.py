@@ -40,3 +40,12 @@ def test_one_of_this_process_is_alive_and_leaves_nothing_behind(tmp_path: Path) 
     assert not Roll(tmp_path / "workers").is_dead("here/../:1")
     roll.close()
     assert list(tmp_path.rglob("*.lock")) == []
+
+
+def test_one_that_left_a_trace_is_dead(tmp_path: Path) -> None:
+    roll = Roll(tmp_path)
+    for worker, trace in (("here:1", True), ("here:2", False), ("here:2", True)):
+        roll.enrol(worker)
+        roll.leave(worker, trace=trace)
+        assert roll.is_dead(worker) == trace
+    roll.leave("here:3")

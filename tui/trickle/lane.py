@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from tui.images.candidates import Candidate, choose
 from tui.images.pace import Drained
 from tui.model import (
-    SOURCE,
     Lease,
     Mark,
     Outcome,
@@ -44,10 +43,10 @@ FIRST_DELAY = 15 * 60.0
 LONGEST_DELAY = 6 * 3600.0
 
 
-def object_path(vehicle_id: str, source_url: str, extension: str) -> str:
+def object_path(vehicle_id: str, source: str, source_url: str, extension: str) -> str:
     """`{vehicle_id}/{source}/{source}_{sha1(source_url|ext)}.{ext}`: a function of its arguments alone."""
     digest = hashlib.sha1(f"{source_url}|{extension}".encode(), usedforsecurity=False).hexdigest()
-    return f"{vehicle_id}/{SOURCE}/{SOURCE}_{digest}.{extension}"
+    return f"{vehicle_id}/{source}/{source}_{digest}.{extension}"
 
 
 def retry_delay(attempts: int, asked: float | None) -> float:
@@ -62,7 +61,6 @@ class Bench:
     store: Store
     images: Images
     progress: Progress
-    run_id: str
     clock: Callable[[], float]
 
 
@@ -199,7 +197,7 @@ class VehicleLane:
 
     async def _record(self, candidate: Candidate, picture: Picture) -> bool:
         store, vehicle_id = self._bench.store, self.lease.vehicle.id
-        path = object_path(vehicle_id, candidate.url, picture.extension)
+        path = object_path(vehicle_id, store.source, candidate.url, picture.extension)
         url = await store.put_object(path, picture.content, picture.mime_type)
         image = StoredImage(
             vehicle_id=vehicle_id,
@@ -254,7 +252,7 @@ class VehicleLane:
             backfilled=complete and has_image,
             parked=complete and not has_image,
             retry_at=None if complete or self._unfinished else min(retries),
-            run_id=self._bench.run_id,
+            run_id=self._bench.progress.run_id,
         )
 
     def _result(self, settlement: Settlement) -> VehicleResult:

@@ -114,6 +114,7 @@ class Progress:
         self._refusals: Counter[str] = Counter()
         self._bytes = 0
         self._images_total = 0
+        self._images_of_others = 0.0
         self._vehicles_total = 0
         self._names: dict[str, str] = {}
         self._totals: dict[str, int] = {}
@@ -121,14 +122,19 @@ class Progress:
         self._lanes: dict[int, LaneView] = {}
         self._log: deque[LogLine] = deque(maxlen=LOG_LINES)
 
-    def expect(self, work: dict[str, Workload]) -> None:
-        """What is still ahead beside the open lanes, per organization id; what is done already is added."""
+    def expect(self, work: dict[str, Workload], sharing: int = 1) -> None:
+        """What is still ahead beside the open lanes, per organization id; what is done already is added.
+
+        `sharing` workers, this one among them, take from it.
+        """
         begun = self._done + Counter(lane.organization_id for lane in self._open_lanes())
         ahead = Counter({org: part.vehicles for org, part in work.items()})
         self._totals = dict(ahead + begun)
         self._vehicles_total = sum(self._totals.values())
         going = sum(mark in (Mark.WAITING, Mark.FETCHING) for lane in self._open_lanes() for mark in lane.marks)
-        self._images_total = self.tally().done + going + sum(part.images for part in work.values())
+        images = sum(part.images for part in work.values())
+        self._images_total = self.tally().done + going + images
+        self._images_of_others = images * (1 - 1 / sharing)
 
     def name_organizations(self, names: dict[str, str]) -> None:
         """Names for the ids given to `expect`."""
@@ -196,7 +202,15 @@ class Progress:
         )
 
     def snapshot(
-        self, phase: Phase, options: RunOptions, in_flight: int, hosts: Sequence[HostPace], error: str = ""
+        self,
+        phase: Phase,
+        options: RunOptions,
+        in_flight: int,
+        hosts: Sequence[HostPace],
+        error: str = "",
+        *,
+        trouble: str = "",
+        workers: int = 1,
     ) -> Snapshot:
         """Everything at this moment, frozen."""
         tally = self.tally()
@@ -220,6 +234,8 @@ class Progress:
             hosts=tuple(hosts),
             log=tuple(self._log),
             error=error,
+            trouble=trouble,
+            workers=workers,
         )
 
     def _rates(self, phase: Phase) -> tuple[float, float]:
@@ -231,7 +247,7 @@ class Progress:
     def _eta(self, phase: Phase, rate: float, done: int) -> float | None:
         if phase is not Phase.RUNNING or rate <= 0:
             return None
-        return max(0, self._images_total - done) / rate
+        return max(0, self._images_total - self._images_of_others - done) / rate
 
     def _organizations(self) -> tuple[OrganizationProgress, ...]:
         return tuple(

@@ -9,14 +9,15 @@ import secrets
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from tui.images.pace import PROFILES
-from tui.model import Lease, Phase, Problem, RunOptions, RunRecord, Settlement, Snapshot, VehicleResult, Workload
+from tui.model import Lease, Phase, Problem, RunOptions, RunRecord, Settlement, Snapshot, VehicleResult, Wish, Workload
 from tui.stores import LeaseLost, Store
 from tui.trickle.lane import Bench, VehicleLane
 from tui.trickle.progress import Progress
+from tui.trickle.reporter import Once, Reporter
 
 if TYPE_CHECKING:
     from tui.images.obtain import Images
@@ -31,8 +32,8 @@ NAMED = 1_000
 
 
 def worker_name() -> str:
-    """Who this process is in leases and journals: `host:pid`."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """A new name for leases and journals, e.g. `mini:4242.7c3f`: no other worker ever has it, whatever its pid."""
+    return f"{socket.gethostname()}:{os.getpid()}.{secrets.token_hex(2)}"
 
 
 def new_run_id(now: float) -> str:
@@ -58,22 +59,30 @@ class Trickle:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.options = options
+        self.worker = worker or worker_name()
         self._store = store
         self._images = images
-        self._worker = worker or worker_name()
         self._clock = clock
-        self.run_id = run_id or new_run_id(clock())
-        self._progress = Progress(self.run_id, clock)
-        self._bench = Bench(store, images, self._progress, self.run_id, clock)
+        self._progress = Progress(run_id or new_run_id(clock()), clock)
+        self._bench = Bench(store, images, self._progress, clock)
+        self._reporter = Reporter(store, self._record, self._obey, self._progress.log)
+        self._reporting: asyncio.Task[None] | None = None
         self._queue: deque[Lease] = deque()
         self._lanes: dict[asyncio.Task[None], VehicleLane] = {}
         self._claimed = 0
+        self._asked = 0
+        self._over = False
         self._stopping = False
         self._ended: Phase | None = None
         self._error = ""
         self._changed = asyncio.Event()
         self._recount = False
         self._exhausted = False
+
+    @property
+    def run_id(self) -> str:
+        """The run that this worker is a part of; known for good once it has begun."""
+        return self._progress.run_id
 
     @property
     def results(self) -> tuple[VehicleResult, ...]:
@@ -98,22 +107,39 @@ class Trickle:
     def snapshot(self) -> Snapshot:
         """The whole run at this moment, frozen; cheap enough for ten times a second."""
         return self._progress.snapshot(
-            self.phase, self.options, self._in_flight, self._images.pace.hosts(), self._error
+            self.phase,
+            self.options,
+            self._in_flight,
+            self._images.pace.hosts(),
+            self._error,
+            trouble=self._store.trouble,
+            workers=self._reporter.workers,
         )
 
     def pause(self) -> None:
-        """Let no new request start; those in flight end, leases are kept."""
-        self._images.pace.pause()
-        self._progress.log("paused by the operator")
+        """Let no new request start, in any worker of the run; those in flight end, leases are kept."""
+        self._hold("paused by the operator")
+        self._reporter.want(Wish.PAUSE)
 
     def resume(self) -> None:
-        """Go on after `pause`."""
+        """Go on after `pause`, in every worker of the run."""
+        self._go_on("resumed")
+        self._reporter.want(Wish.RUN)
+
+    def _hold(self, why: str) -> None:
+        self._images.pace.pause()
+        self._progress.log(why)
+
+    def _go_on(self, why: str) -> None:
         self._images.pace.resume()
         self._changed.set()
-        self._progress.log("resumed")
+        self._progress.log(why)
 
     def stop(self) -> None:
-        """Drain: end what is in flight, claim no more, release what is left."""
+        """Drain: end what is in flight, claim no more, release what is left. Other workers of the run go on."""
+        self._drain("stopping: requests in flight end, nothing new begins")
+
+    def _drain(self, why: str) -> None:
         if self._stopping:
             return
         self._stopping = True
@@ -121,7 +147,19 @@ class Trickle:
         for lane in self._lanes.values():
             lane.halt()
         self._changed.set()
-        self._progress.log("stopping: requests in flight end, nothing new begins")
+        self._progress.log(why)
+
+    def _obey(self, wish: Wish) -> None:
+        """Do what is wanted of the run, by whomever."""
+        paused = self._images.pace.paused
+        if self._stopping or self._ended is not None:
+            return
+        if wish is Wish.STOP:
+            self._drain("the run was stopped from elsewhere: requests in flight end, nothing new begins")
+        elif wish is Wish.PAUSE and not paused:
+            self._hold("the run was paused from elsewhere")
+        elif wish is Wish.RUN and paused:
+            self._go_on("the run was resumed from elsewhere")
 
     def cut(self) -> None:
         """Stop at once: requests in flight are ended too; what is stored stays recorded."""
@@ -142,10 +180,15 @@ class Trickle:
 
     async def run(self) -> Snapshot:
         """Work to the end and return the last snapshot; raises Problem when the run could not go on."""
-        heart = asyncio.create_task(self._beat())
+        hearts = [
+            asyncio.create_task(self._beat("heartbeat", self._keep_leases)),
+            asyncio.create_task(self._beat("what is ahead", self._expect_of_shared)),
+        ]
         try:
             await self._begin()
             await self._work()
+            with contextlib.suppress(Problem):
+                await self._expect_of_shared()
             self._ended = Phase.STOPPED if self._stopping else Phase.FINISHED
         except Problem as problem:
             self._fail(str(problem))
@@ -160,7 +203,8 @@ class Trickle:
             self._ended = Phase.STOPPED
             raise
         finally:
-            heart.cancel()
+            for heart in hearts:
+                heart.cancel()
             await asyncio.shield(self._wind_up())
         return self.snapshot()
 
@@ -170,7 +214,9 @@ class Trickle:
         self._progress.log(error, "error")
 
     async def _begin(self) -> None:
-        await self._store.save_run(self._record())
+        self._progress.run_id = await self._store.join_run(self._record())
+        await self._reporter.tell()  # a run that is paused is known to be before anything is claimed
+        self._reporting = asyncio.create_task(self._reporter.run())
         await self._expect()
         named = await self._store.organizations(limit=NAMED)
         self._progress.name_organizations({organization.id: organization.name for organization in named.rows})
@@ -179,15 +225,24 @@ class Trickle:
     async def _expect(self) -> None:
         """Ask the store what is ahead, within what is left of the limit."""
         self._recount = False
-        options = self.options
-        left = max(0, options.limit - self._claimed)
+        self._asked += 1
+        asked, claimed, options = self._asked, self._claimed, self.options
+        left = max(0, options.limit - claimed)
         work = await self._store.workload_by_organization(options.scope, options.max_images, left)
+        if (asked, claimed) != (self._asked, self._claimed):
+            return  # an answer about a moment that has passed
+        limited = sum(part.vehicles for part in work.values()) >= left
         for lease in self._queue:
             vehicle = lease.vehicle
             known = work.get(vehicle.organization_id or "", Workload())
             images = min(vehicle.url_count, options.max_images)
             work[vehicle.organization_id or ""] = Workload(known.vehicles + 1, known.images + images)
-        self._progress.expect(work)
+        self._progress.expect(work, sharing=1 if limited else self._reporter.workers)
+
+    async def _expect_of_shared(self) -> None:
+        """Ask what is ahead once more where others take from it as well."""
+        if self._reporter.workers > 1:
+            await self._expect()
 
     async def _work(self) -> None:
         while True:
@@ -212,7 +267,7 @@ class Trickle:
 
     async def _claim(self) -> None:
         size = min(self.options.batch_size, self.options.limit - self._claimed)
-        leases = await self._store.claim(self.options.scope, size, worker=self._worker, run_id=self.run_id, ttl=LEASE)
+        leases = await self._store.claim(self.options.scope, size, worker=self.worker, run_id=self.run_id, ttl=LEASE)
         self._claimed += len(leases)
         self._exhausted = not leases
         self._queue.extend(leases)
@@ -234,15 +289,17 @@ class Trickle:
             del self._lanes[task]
             task.result()
 
-    async def _beat(self) -> None:
-        """Keep leases and the journal entry alive for as long as the run lasts, paused or not."""
+    async def _beat(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it at every heartbeat for as long as the run lasts, paused or not."""
+        once = Once(what, self._progress.log)
         while True:
             await asyncio.sleep(HEARTBEAT)
             try:
-                await self._keep_leases()
-                await self._store.save_run(self._record())
+                await work()
             except Exception as error:  # noqa: BLE001 - a heart that stops would cost every lease
-                self._progress.log(f"heartbeat: {error}", "warn")
+                once.failed(error)
+            else:
+                once.worked()
 
     async def _keep_leases(self) -> None:
         held = [*self._queue, *(lane.lease for lane in self._lanes.values())]
@@ -263,21 +320,25 @@ class Trickle:
             for lease in self._queue:
                 with contextlib.suppress(LeaseLost):
                     await self._store.settle(lease, Settlement(run_id=self.run_id))
-            await self._store.save_run(self._record())
+        self._over = True
+        self._reporter.end()
+        await (self._reporting or self._reporter.tell())
 
     def _record(self) -> RunRecord:
         now = self._clock()
         seen = self.snapshot()
         return RunRecord(
             run_id=self.run_id,
-            worker=self._worker,
+            worker=self.worker,
             started_at=self._progress.started_at,
             seen_at=now,
-            ended_at=now if seen.phase.over else None,
+            ended_at=now if self._over else None,
             phase=seen.phase,
             options=seen.options,
             tally=seen.tally,
             vehicles_done=seen.vehicles_done,
             vehicles_total=seen.vehicles_total,
             error=seen.error,
+            images_per_second=seen.images_per_second,
+            bytes_per_second=seen.bytes_per_second,
         )
