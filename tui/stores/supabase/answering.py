@@ -24,7 +24,7 @@ from tui.model import (
     Vehicle,
     Wish,
 )
-from tui.stores.reading import gallery_in, hosts_of, note_of, options_from, scope_text, size_in
+from tui.stores.reading import gallery_in, note_of, options_from, scope_text, size_in
 
 Row = Mapping[str, Any]
 
@@ -62,7 +62,7 @@ def vehicle_from(row: Row, now: float) -> Vehicle:
         is_public=row["is_public"],
         url_count=row["url_count"],
         stored=row["stored"],
-        hosts=tuple(row.get("hosts") or ()),
+        hosts=tuple(row["hosts"]),
         note=note_of(state, row["reason"], stored=row["stored"], urls=row["url_count"], waits=waits and row["open"]),
         retry_at=now + row["retry_in"] if waits else None,
         leased_by=row["leased_by"],
@@ -71,11 +71,10 @@ def vehicle_from(row: Row, now: float) -> Vehicle:
 
 def lease_from(row: Row, until: float, now: float) -> Lease:
     """An element of what a claim or a peek gives."""
-    gallery = gallery_in(row["metadata"])
-    vehicle = vehicle_from({**row["vehicle"], "hosts": hosts_of(gallery)}, now)
+    vehicle = vehicle_from(row["vehicle"], now)
     return Lease(
         vehicle=vehicle,
-        gallery=Gallery(vehicle.id, gallery),
+        gallery=Gallery(vehicle.id, gallery_in(row["metadata"])),
         token=row["token"] or "",
         until=until,
         outcomes=tuple(outcome_from(outcome) for outcome in row["outcomes"]),

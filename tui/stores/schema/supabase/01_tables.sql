@@ -7,7 +7,8 @@ CREATE TABLE IF NOT EXISTS public.image_backfill_about (
   columns text[] NOT NULL, -- what the tables of the project had when this was installed
   changes_seen timestamptz NOT NULL DEFAULT '-infinity', -- how far `image_backfill_catch_up` came among vehicles,
   changes_seen_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
-  photos_seen timestamptz NOT NULL DEFAULT '-infinity', -- and among images
+  photos_seen timestamptz NOT NULL DEFAULT '-infinity', -- and among images,
+  looked_at timestamptz NOT NULL DEFAULT now(), -- and when
   deletions_seen bigint NOT NULL DEFAULT -1, -- the statistics' count of deleted rows at the last whole sync
   synced_at timestamptz -- the end of the last whole sync
 );

@@ -105,17 +105,17 @@ BEGIN
     SELECT i.vehicle_id, i.created_at FROM public.image_backfill_photos i WHERE i.created_at > about.photos_seen
     ORDER BY i.created_at LIMIT size * 10) p;
   UPDATE public.image_backfill_about SET
-    changes_seen = COALESCE(seen.changed_at, changes_seen), changes_seen_id = COALESCE(seen.vehicle_id, changes_seen_id),
+    changes_seen = COALESCE(seen.changed_at, changes_seen), changes_seen_id = COALESCE(seen.vehicle_id, changes_seen_id), looked_at = now(),
     photos_seen = COALESCE(photos_until, photos_seen);
 
   PERFORM public.image_backfill_take_in(ARRAY(
     SELECT unnest(ids) UNION SELECT unnest(photos)
     UNION (
       SELECT f.vehicle_id FROM public.image_backfill_facts f
-      WHERE f.changed_at BETWEEN about.changes_seen - slack AND about.changes_seen ORDER BY f.changed_at DESC LIMIT size)
+      WHERE f.changed_at BETWEEN about.looked_at - slack AND about.changes_seen ORDER BY f.changed_at DESC LIMIT size)
     UNION (
       SELECT i.vehicle_id FROM public.image_backfill_photos i
-      WHERE i.created_at BETWEEN about.photos_seen - slack AND about.photos_seen ORDER BY i.created_at DESC LIMIT size * 10)));
+      WHERE i.created_at BETWEEN about.looked_at - slack AND about.photos_seen ORDER BY i.created_at DESC LIMIT size * 10)));
   IF (SELECT count(*) > 5000 FROM public.image_backfill_counts) THEN
     PERFORM public.image_backfill_fold_counts();
   END IF;

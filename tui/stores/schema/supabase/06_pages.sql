@@ -1,6 +1,7 @@
 -- What the screens ask.
 
--- Vehicles as lists show them. `reason`: the most common one why it is parked. `retry_in`: seconds, null when it waits for nothing.
+-- Vehicles as lists show them. `reason`: the most common one why it is parked. `retry_in`: seconds, null when it waits
+-- for nothing. `hosts`: those of its gallery, each once, in order.
 CREATE VIEW public.image_backfill_lines WITH (security_invoker = true) AS
 SELECT j.vehicle_id AS id, j.title, NULLIF(j.organization_id, '') AS organization_id,
   (SELECT d.name FROM public.image_backfill_dealers d WHERE d.id = j.organization_id LIMIT 1) AS organization_name,
@@ -10,25 +11,22 @@ SELECT j.vehicle_id AS id, j.title, NULLIF(j.organization_id, '') AS organizatio
     SELECT o.reason FROM public.image_backfill_outcomes o WHERE o.vehicle_id = j.vehicle_id AND o.result = 'refused'
     GROUP BY o.reason ORDER BY count(*) DESC, o.reason LIMIT 1) END AS reason,
   CASE WHEN j.retry_at > clock_timestamp() THEN extract(epoch FROM j.retry_at - clock_timestamp()) END AS retry_in,
-  CASE WHEN j.lease_until > clock_timestamp() THEN j.worker END AS leased_by
-FROM public.image_backfill_jobs j;
-
--- The hosts of a gallery, each once, in order.
-CREATE FUNCTION public.image_backfill_hosts(vehicle uuid) RETURNS jsonb LANGUAGE sql STABLE AS $$
-  SELECT COALESCE(jsonb_agg(h.host ORDER BY h.place), '[]') FROM (
-    SELECT lower(CASE WHEN a.named LIKE '[%' THEN split_part(a.named, ']', 1) || ']' ELSE split_part(a.named, ':', 1) END) AS host, min(u.place) AS place
-    FROM public.vehicles v
-    CROSS JOIN LATERAL (SELECT COALESCE(NULLIF(v.origin_metadata->'image_urls', 'null'::jsonb), v.origin_metadata->'images') AS urls) g
-    CROSS JOIN LATERAL jsonb_array_elements_text(CASE WHEN jsonb_typeof(g.urls) = 'array' THEN g.urls ELSE jsonb_build_array(g.urls) END)
-      WITH ORDINALITY AS u (url, place)
-    CROSS JOIN LATERAL (SELECT split_part(split_part(split_part(split_part(split_part(u.url, '://', 2), '/', 1), '?', 1), '#', 1), '@', -1) AS named) a
-    WHERE v.id = vehicle GROUP BY 1) h
-  WHERE h.host <> ''
-$$;
+  CASE WHEN j.lease_until > clock_timestamp() THEN j.worker END AS leased_by,
+  COALESCE((
+    SELECT jsonb_agg(h.host ORDER BY h.place) FROM (
+      SELECT lower(CASE WHEN a.named LIKE '[%' THEN split_part(a.named, ']', 1) || ']' ELSE split_part(a.named, ':', 1) END) AS host,
+        min(u.place) AS place
+      FROM (SELECT COALESCE(NULLIF(v.origin_metadata->'image_urls', 'null'::jsonb), v.origin_metadata->'images') AS urls) g
+      CROSS JOIN LATERAL jsonb_array_elements_text(CASE jsonb_typeof(g.urls) WHEN 'array' THEN g.urls ELSE jsonb_build_array(g.urls) END)
+        WITH ORDINALITY AS u (url, place)
+      CROSS JOIN LATERAL (
+        SELECT split_part(split_part(split_part(split_part(split_part(u.url, '://', 2), '/', 1), '?', 1), '#', 1), '@', -1) AS named) a
+      GROUP BY 1) h
+    WHERE h.host <> ''), '[]') AS hosts
+FROM public.image_backfill_jobs j JOIN public.vehicles v ON v.id = j.vehicle_id;
 
 CREATE FUNCTION public.image_backfill_vehicle(vehicle uuid) RETURNS jsonb LANGUAGE sql STABLE AS $$
-  SELECT to_jsonb(l) || jsonb_build_object('hosts', public.image_backfill_hosts(vehicle))
-  FROM public.image_backfill_lines l WHERE l.id = vehicle
+  SELECT to_jsonb(l) FROM public.image_backfill_lines l WHERE l.id = vehicle
 $$;
 
 -- The sums of the summary: of one organization ('' for none), or of all for NULL.
@@ -105,7 +103,6 @@ BEGIN
     conditions, key, CASE WHEN descending <> turned THEN 'DESC' ELSE 'ASC' END)
   INTO ids USING organization, wanted, CASE WHEN turned THEN total - skip - most ELSE skip END, most;
   RETURN jsonb_build_object('total', total, 'rows', (
-    SELECT COALESCE(jsonb_agg(to_jsonb(l) || jsonb_build_object('hosts', public.image_backfill_hosts(l.id))
-      ORDER BY CASE WHEN turned THEN -i.place ELSE i.place END), '[]')
-    FROM unnest(ids) WITH ORDINALITY AS i (id, place) JOIN public.image_backfill_lines l ON l.id = i.id));
+    SELECT COALESCE(jsonb_agg(to_jsonb(l) ORDER BY CASE WHEN turned THEN -1 ELSE 1 END * array_position(ids, l.id)), '[]')
+    FROM public.image_backfill_lines l WHERE l.id = ANY (ids)));
 END $$;
