@@ -13,11 +13,14 @@ from tui.cli.parser import Arguments
 from tui.cli.say import answer, data, talk
 from tui.cli.sessions import chosen_store, require_writable
 from tui.model import Finding, Health, Problem
+from tui.settings import SettingsError
 from tui.stores import examine, mend
 
 
 async def doctor(arguments: Arguments) -> int:
     """Look at everything, mend what may be mended, and fail where anything is still wrong."""
+    if arguments.yes and not arguments.fix:
+        raise SettingsError("--yes answers what --fix asks; see backfill-tui doctor --help")
     if arguments.fix:
         require_writable(arguments.settings, "`doctor` without --fix only looks")
     findings = await _examined(arguments, quiet=arguments.json)

@@ -52,11 +52,6 @@ async def open_demo_session(settings: Settings, folder: Path, *, images: bool = 
     return Session(demo.store, settings, "demo · local", demo.exempt, command, on_close=demo.close)
 
 
-async def open_store_session(settings: Settings, url: str) -> Session:
-    """Another store under the same settings."""
-    return await open_session(replace(settings, store=url))
-
-
 def chosen_store(arguments: Arguments) -> str:
     """The address of the store that the command line means."""
     return arguments.settings.store if arguments.demo is None else f"local:{demo_folder(arguments.demo)}"
