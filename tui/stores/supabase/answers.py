@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from tui.settings import Secret
 from tui.stores.supabase.waits import retry_after
 
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_LONGEST = 65_536
 _REST, _STORAGE = "/rest/v1/", "/storage/v1/"
 
 
@@ -51,37 +53,45 @@ class Refused(Exception):
         return value if isinstance(value, str) else ""
 
 
-async def check(response: httpx.Response) -> None:
-    """Let answers through that can be Supabase's own; raises `Refused` for every other."""
+async def check(response: httpx.Response, key: Secret) -> None:
+    """Let answers through that can be Supabase's own; raises `Refused` for every other, without the key in it."""
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if response.is_success and kind != "text/html":
+    if response.is_success and await _is_own(response, kind):
         return
-    await response.aread()
-    fields = _fields(response) if kind != "text/html" else {}
+    body = (await response.aread())[:_LONGEST].decode("utf-8", "replace").replace(key.reveal(), "***")
+    fields = _fields(body) if "json" in kind else {}
     inner = str(fields.get("statusCode", ""))
     raise Refused(
         status=int(inner) if re.fullmatch(r"[1-5]\d\d", inner) else response.status_code,
         phrase=response.reason_phrase,
         subject=subject(response.request.url.path),
         fields=fields,
-        page=_page(response) if kind == "text/html" else None,
+        page=_page(body) if response.is_success or kind == "text/html" else None,
         location=response.headers.get("Location", ""),
         retry_after=retry_after(response.headers.get("Retry-After", ""), time.time()),
     )
 
 
-def _fields(response: httpx.Response) -> dict[str, object]:
+async def _is_own(response: httpx.Response, kind: str) -> bool:
+    """Whether a success can come from PostgREST, which says JSON or nothing, or from Storage, which has any bytes."""
+    if "json" in kind:
+        return True
+    if response.request.url.path.startswith(_REST):
+        return not await response.aread()
+    return kind != "text/html"
+
+
+def _fields(body: str) -> dict[str, object]:
     try:
-        value = json.loads(response.content)
+        value = json.loads(body)
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
 
 
-def _page(response: httpx.Response) -> str:
-    text = response.content[:65_536].decode("utf-8", "replace")
-    found = _TITLE.search(text)
-    return tidy(html.unescape(found[1] if found else re.sub(r"<[^>]*>", " ", text)))
+def _page(body: str) -> str:
+    found = _TITLE.search(body)
+    return tidy(html.unescape(found[1] if found else re.sub(r"<[^>]*>", " ", body)))
 
 
 def subject(path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -91,10 +92,17 @@ class Connection:
         return await self.call(lambda client: build(client).execute(), patience=patience)
 
     async def fetch(
-        self, path: str, headers: Mapping[str, str] | None = None, *, patience: float | None = None
+        self,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        service: str = "database",
+        patience: float | None = None,
     ) -> httpx.Response:
-        """A plain GET below the project's URL, e.g. `/rest/v1/`."""
-        return await self.call(lambda _: self._http.get(f"{self.url}{path}", headers=headers), patience=patience)
+        """The answer to a plain GET below the project's URL, e.g. `/rest/v1/`."""
+        return await self.call(
+            lambda _: self._http.get(f"{self.url}{path}", headers=headers), service=service, patience=patience
+        )
 
     async def call(
         self,
@@ -175,7 +183,7 @@ def _http_client(url: str, key: Secret, *, read_only: bool) -> httpx.AsyncClient
         timeout=TIMEOUT,
         limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=30.0),
         trust_env=not is_loopback(url),
-        event_hooks={"request": [sign], "response": [check]},
+        event_hooks={"request": [sign], "response": [functools.partial(check, key=key)]},
     )
 
 

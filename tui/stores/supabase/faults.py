@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 
+from tui.model import BUCKET
 from tui.stores import StoreError
 from tui.stores.supabase.answers import Refused, tidy
 from tui.stores.supabase.waits import span
@@ -28,12 +30,15 @@ FEW = 4
 class ProjectError(StoreError):
     """What a project answered once it was clear that waiting is of no use.
 
-    `code` is the SQLSTATE, PostgREST's or Storage's own code, else `http 413` and the like, `network`, `dns`, `tls`.
+    `code` is the SQLSTATE, PostgREST's or Storage's own code, else `http 413` and the like, `network`, `dns`, `tls`;
+    `status` the HTTP status, 0 where nothing answered; `said` the project's own words.
     """
 
-    def __init__(self, sentence: str, code: str) -> None:
+    def __init__(self, sentence: str, code: str, status: int = 0, said: str = "") -> None:
         super().__init__(sentence)
         self.code = code
+        self.status = status
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +56,21 @@ class Fault:
     retry_after: float | None = None
     tries: int | None = None
     own: bool = False
+    status: int = 0
+    said: str = ""
 
     def error(self, url: str, waited: float = 0.0) -> ProjectError:
         """The sentence that ends the call; `waited` seconds were spent on trying again."""
         lasting = f", and still did after {span(waited)}" if waited >= 1 else ""
-        return ProjectError(f"The project {url} {self.reason}{lasting}: {self.advice}.", self.code)
+        return ProjectError(
+            f"The project {url} {self.reason}{lasting}: {self.advice}.", self.code, self.status, self.said
+        )
 
 
 _WAIT = "see whether it is healthy, then go on; all that is written is safe"
 _KEY = "copy the service_role or sb_secret_ key from the project's settings"
-_RELOAD = "after a migration, reload the schema cache with NOTIFY pgrst, 'reload schema'"
+_DENIAL = ("keeps this key from {subject}{said}", f"{_KEY}, or grant the service role what is missing")
+_RELOAD = "after a migration reload the schema cache with NOTIFY pgrst, 'reload schema'"
 
 _PASSING: dict[str, str] = {
     "PGRST000": "has no connection to its database",
@@ -101,25 +111,26 @@ _FEW: dict[str, tuple[str, str]] = {
 }
 
 _STOPS: dict[str, tuple[str, str]] = {
-    **dict.fromkeys(MISSING_TABLE, ("does not have {subject}{said}", f"create it, or {_RELOAD}")),
-    **dict.fromkeys(MISSING_COLUMN, ("lacks a column of {subject}{said}", f"create it, or {_RELOAD}")),
+    **dict.fromkeys(MISSING_TABLE, ("does not have {subject}{said}", f"create it; {_RELOAD}")),
+    **dict.fromkeys(MISSING_COLUMN, ("lacks a column of {subject}{said}", f"create it; {_RELOAD}")),
     **dict.fromkeys(
         MISSING_FUNCTION,
-        ("does not have {subject}{said}", f"install the SQL that `backfill-tui schema` prints, or {_RELOAD}"),
+        ("does not have {subject}{said}", f"install the SQL that `backfill-tui schema` prints; {_RELOAD}"),
     ),
-    "42501": ("keeps this key from {subject}{said}", f"{_KEY}, or grant the service role what is missing"),
-    "AccessDenied": ("keeps this key from {subject}{said}", f"{_KEY}, or grant the service role what is missing"),
+    **dict.fromkeys(("42501", "AccessDenied"), _DENIAL),
     "53100": ("has no room left on its database's disk", "make room or enlarge the disk, then go on; all is safe"),
     "ENOSPC": ("has no room left for objects", "make room or enlarge the disk, then go on; all is safe"),
-    "NoSuchBucket": ("has no such bucket for {subject}", "create it with `backfill-tui doctor --fix`"),
+    "NoSuchBucket": (f"has no bucket {BUCKET}", "create it with `backfill-tui doctor --fix`"),
     "PGRST106": ("does not expose its schema public{said}", "expose it in the project's API settings"),
     "TenantNotFound": ("is not known to its storage{said}", "check SUPABASE_URL"),
 }
 
 _UNKNOWN_KEY = frozenset({"PGRST300", "PGRST301", "PGRST302", "PGRST303", "InvalidJWT"})
+_OF_A_KEY = re.compile(r"\b(jwt|jws|signature)\b", re.IGNORECASE)
 
 _STATUS: dict[int, tuple[str, str]] = {
     402: ("is restricted{said}", "lift the restriction in its organization's billing settings"),
+    403: _DENIAL,
     404: ("has nothing at {subject}{said}", "check SUPABASE_URL: it has to be the project's own, without a path"),
     413: ("takes nothing as large as this{said}", "raise the limit in the project's storage settings"),
     414: ("takes no address as long as this", "ask for fewer things at once"),
@@ -132,6 +143,10 @@ _PASSING_STATUS = frozenset({408, 423, 425, 429, 502, 503, 504, *range(520, 525)
 
 def judge(refused: Refused) -> Fault:
     """The fault behind an answer."""
+    return replace(_judge(refused), status=refused.status, said=refused.message)
+
+
+def _judge(refused: Refused) -> Fault:
     code = refused.code
     if code in _PASSING:
         return Fault(code, _PASSING[code], _WAIT, True, refused.retry_after, own=code in _OWN)
@@ -141,6 +156,8 @@ def judge(refused: Refused) -> Fault:
         code = "ENOSPC"
     if refused.status == 404 and refused.message == "Bucket not found":
         code = "NoSuchBucket"
+    if refused.status == 403 and _OF_A_KEY.search(refused.message):
+        return _unknown_key(refused)  # older storage servers have one code for all of it
     if code in _STOPS:
         return _stop(refused, code, *_STOPS[code])
     if refused.status == 401 or code in _UNKNOWN_KEY:
@@ -206,8 +223,9 @@ def judge_network(error: httpx.TransportError, *, reached: bool) -> Fault:
             lost = cause.errno == socket.EAI_AGAIN or reached
             return Fault("dns", "has a name that does not resolve", "check SUPABASE_URL and the network", lost)
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
-            why = tidy(getattr(cause, "verify_message", "") or cause.reason or str(cause)).replace("_", " ").lower()
-            return Fault("tls", f"cannot be trusted (TLS: {why})", "check SUPABASE_URL, the proxy and this clock")
+            return Fault(
+                "tls", f"cannot be trusted (TLS: {_why(cause)})", "check SUPABASE_URL, proxies and this clock"
+            )
     if isinstance(error, httpx.ProxyError):
         return Fault("proxy", f"is not let through by the proxy ({tidy(str(error))})", "check HTTPS_PROXY and NO_PROXY")
     return Fault("network", _network_reason(error), f"check SUPABASE_URL and the network, or {_WAIT}", True)
@@ -220,9 +238,9 @@ def silent(seconds: float) -> Fault:
     )
 
 
-def foreign(subject: str) -> Fault:
-    """The fault of an answer that is a success and yet not what Supabase says."""
-    return Fault("not supabase", f"answers {subject} with something that Supabase does not say", "check SUPABASE_URL")
+def _why(error: ssl.SSLError) -> str:
+    words = getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
+    return tidy(words.replace("_", " ")).lower()
 
 
 def _network_reason(error: httpx.TransportError) -> str:

@@ -26,7 +26,9 @@ class Waits:
     def delay(self, failures: int, asked: float | None) -> float:
         """Seconds before the next try after so many failures (from 1); never fewer than the server `asked` for."""
         bound = min(self.longest, self.first * 2.0 ** min(failures, 16))
-        return max(asked or 0.0, random.uniform(bound / 2, bound))
+        backoff = random.uniform(bound / 2, bound)
+        # Everybody was told the same: they need not come back at the same moment.
+        return backoff if asked is None else max(backoff, asked + random.uniform(0.0, 1.0))
 
     def clock(self) -> float:
         """Seconds on a clock that only goes forward."""
