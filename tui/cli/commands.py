@@ -14,6 +14,7 @@ from tui.cli.parser import Arguments
 from tui.cli.say import answer, data, talk
 from tui.cli.schema import schema
 from tui.cli.sessions import look_again, open_chosen, require_writable
+from tui.cli.workers import Workers
 from tui.listings.intake import ImportReport, import_feed
 from tui.listings.lines import require_file
 from tui.model import OrganizationSort, Problem, RunOptions, Snapshot, VehicleQuery, VehicleSort
@@ -43,15 +44,25 @@ async def run(arguments: Arguments) -> int:
             await _require_organization(session, organization_id)
         if options.dry_run:
             return await _dry_run(session, options, as_json=arguments.json)
-        trickle = session.trickle(options)
+        work = _work(session, arguments, options)
         # Still on guard while the result is written: a second Ctrl-C must not cost it.
-        with watch.on_guard(trickle) as interrupts:
-            snapshot = await watch.follow(trickle)
+        with watch.on_guard(work) as interrupts:
+            snapshot = await watch.follow(work)
             if arguments.json:
-                answer(report.run_object(trickle.results, snapshot))
+                answer(report.run_object(work.results, snapshot))
             else:
                 data(_closing_words(snapshot))
+    if snapshot.error:
+        talk(f"backfill-tui: {clean(snapshot.error)}")
+        return COULD_NOT
     return INTERRUPTED if interrupts.count else RAN
+
+
+def _work(session: Session, arguments: Arguments, options: RunOptions) -> watch.Runner:
+    if arguments.workers == 1:
+        return session.trickle(options)
+    flags = arguments.flags if arguments.demo is None else {**arguments.flags, "store": session.settings.store}
+    return Workers(session, flags, options, arguments.workers)
 
 
 async def _require_organization(session: Session, organization_id: str) -> None:

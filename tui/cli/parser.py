@@ -17,6 +17,8 @@ SETTING_FLAGS = (
     *("batch_size", "max_images", "limit", "pace", "include_private"),
 )
 
+MOST_WORKERS = 64
+
 EPILOG = """\
 Without a command the app opens. Every flag that tunes a run can also be set as BACKFILL_<NAME> in the environment
 or in .env, or in config.toml; flags win. Exit codes: 0 ran, 1 could not run, 2 usage, 130 interrupted after a drain."""
@@ -44,6 +46,7 @@ class Arguments:
     offset: int = 0
     rows: int = 100
     fix: bool = False
+    workers: int = 1
     yes: bool = False
     drop: bool = False
 
@@ -111,6 +114,12 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _workers(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number between 1 and {MOST_WORKERS}")
+    return int(text)
+
+
 def _build() -> _Parser:
     common = _common()
     parser = _Parser(
@@ -130,6 +139,9 @@ def _build() -> _Parser:
     run = command("run", "Fetch, verify and store the images of vehicles that need them.")
     _add_run_flags(run)
     _add_organizations(run, "only this organization; repeatable")
+    run.add_argument(
+        "--workers", metavar="N", type=_workers, default=1, help="processes that share the limit and the pace (1)"
+    )
     run.add_argument("--dry-run", action="store_true", help="say what would be done and write nothing")
     command("status", "Count vehicles by what they need.")
     _add_paging(

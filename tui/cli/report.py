@@ -23,6 +23,7 @@ def run_object(results: Iterable[VehicleResult], snapshot: Snapshot) -> dict[str
             "deferred": tally.deferred,
         },
         "refusals": dict(tally.refusals),
+        **({"success": False, "error": snapshot.error} if snapshot.error else {}),
     }
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -17,8 +18,7 @@ from rich.text import Text
 
 from tui.app.words import MARKS, byte_rate, clean, duration, plural
 from tui.listings.intake import ImportReport
-from tui.model import LogLine, Snapshot
-from tui.trickle.run import Trickle
+from tui.model import LogLine, Snapshot, VehicleResult
 
 REFRESH = 0.1
 PLAIN_EVERY = 5.0
@@ -47,17 +47,47 @@ def progress_line(snapshot: Snapshot) -> str:
     )
 
 
-class _Lines:
-    """New log lines of a run, each told once."""
+class Runner(Protocol):
+    """A run that can be watched: a `Trickle`, or many of them in processes of their own."""
+
+    @property
+    def results(self) -> tuple[VehicleResult, ...]:
+        """A line for each vehicle that ended."""
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """The whole run at this moment."""
+        ...
+
+    def stop(self) -> None:
+        """Drain."""
+        ...
+
+    def cut(self) -> None:
+        """Stop at once."""
+        ...
+
+    async def run(self) -> Snapshot:
+        """Work to the end; raises Problem."""
+        ...
+
+
+class Lines:
+    """New log lines of a run, each given once."""
 
     def __init__(self) -> None:
         self._last: LogLine | None = None
 
-    def fresh(self, snapshot: Snapshot) -> list[str]:
+    def fresh(self, snapshot: Snapshot) -> tuple[LogLine, ...]:
+        """Those since the last call."""
         log = snapshot.log
         start = next((i + 1 for i in range(len(log) - 1, -1, -1) if log[i] is self._last), 0)
         self._last = log[-1] if log else self._last
-        return [f"{time.strftime('%H:%M:%S', time.localtime(line.at))}  {clean(line.text)}" for line in log[start:]]
+        return log[start:]
+
+
+def _words(line: LogLine) -> str:
+    return f"{time.strftime('%H:%M:%S', time.localtime(line.at))}  {clean(line.text)}"
 
 
 def _display(snapshot: Snapshot) -> RenderableType:
@@ -70,24 +100,24 @@ def _display(snapshot: Snapshot) -> RenderableType:
     return Group(grid, bar, Text(progress_line(snapshot), no_wrap=False))
 
 
-async def _follow_live(trickle: Trickle, console: Console, running: asyncio.Task[Snapshot]) -> None:
-    lines = _Lines()
+async def _follow_live(run: Runner, console: Console, running: asyncio.Task[Snapshot]) -> None:
+    lines = Lines()
     with Live(console=console, refresh_per_second=1 / REFRESH, auto_refresh=False, transient=True) as live:
         while not running.done():
-            snapshot = trickle.snapshot()
+            snapshot = run.snapshot()
             for line in lines.fresh(snapshot):
-                live.console.print(Text(line))
+                live.console.print(Text(_words(line)))
             live.update(_display(snapshot), refresh=True)
             await asyncio.wait({running}, timeout=REFRESH)
 
 
-async def _follow_plain(trickle: Trickle, running: asyncio.Task[Snapshot]) -> None:
-    lines = _Lines()
+async def _follow_plain(run: Runner, running: asyncio.Task[Snapshot]) -> None:
+    lines = Lines()
     told = time.monotonic()
     while True:
-        snapshot = trickle.snapshot()
+        snapshot = run.snapshot()
         for line in lines.fresh(snapshot):
-            _say(line)
+            _say(_words(line))
         if time.monotonic() - told >= PLAIN_EVERY or running.done():
             told = time.monotonic()
             _say(progress_line(snapshot))
@@ -139,33 +169,33 @@ def _signals(interrupt: Callable[[], None]) -> Iterator[None]:
 class Interrupts:
     """Ctrl-C drains the run, a second one cuts it."""
 
-    def __init__(self, trickle: Trickle) -> None:
+    def __init__(self, run: Runner) -> None:
         self.count = 0
-        self._trickle = trickle
+        self._run = run
 
     def again(self) -> None:
         """One more signal has come."""
         self.count += 1
         if self.count == 1:
-            self._trickle.stop()
+            self._run.stop()
         else:
-            self._trickle.cut()
+            self._run.cut()
 
 
 @contextmanager
-def on_guard(trickle: Trickle) -> Iterator[Interrupts]:
+def on_guard(run: Runner) -> Iterator[Interrupts]:
     """Signals drain and cut the run for as long as the block lasts, and do nothing else."""
-    interrupts = Interrupts(trickle)
+    interrupts = Interrupts(run)
     with _signals(interrupts.again):
         yield interrupts
 
 
-async def follow(trickle: Trickle) -> Snapshot:
+async def follow(run: Runner) -> Snapshot:
     """Run to the end while telling how it goes; the last snapshot. Raises Problem."""
     console = Console(stderr=True)
-    running = asyncio.create_task(trickle.run())
+    running = asyncio.create_task(run.run())
     if console.is_terminal:
-        await _follow_live(trickle, console, running)
+        await _follow_live(run, console, running)
     else:
-        await _follow_plain(trickle, running)
+        await _follow_plain(run, running)
     return await running

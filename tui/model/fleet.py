@@ -51,11 +51,18 @@ def together(phases: Sequence[Phase]) -> Phase:
     return min(phases, key=lambda phase: _LOUDEST.index(phase) if phase in _LOUDEST else len(_LOUDEST))
 
 
+def to_come(ahead: Iterable[tuple[int, bool]]) -> int:
+    """What workers have ahead together, from what each of them sees and whether its own limit ends it there.
+
+    What one sees beyond every limit is what all the others see, too.
+    """
+    seen = list(ahead)
+    unlimited = [count for count, limited in seen if not limited]
+    return max(unlimited) if unlimited else sum(count for count, _ in seen)
+
+
 def _ahead(shares: Sequence[RunRecord]) -> int:
-    """Vehicles still to come. What a worker sees ahead is what every other sees, up to the limit of each."""
-    left = [(share.vehicles_total - share.vehicles_done, _limited(share)) for share in shares]
-    unlimited = [count for count, limited in left if not limited]
-    return max(unlimited) if unlimited else sum(count for count, _ in left)
+    return to_come((share.vehicles_total - share.vehicles_done, _limited(share)) for share in shares)
 
 
 def _limited(share: RunRecord) -> bool:

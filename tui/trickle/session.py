@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from tui.images.pace import PROFILES, Pace
+from tui.images.pace import PROFILES, Override, Pace, Profile
 from tui.model import Problem, RunOptions
 from tui.settings import Settings, default_store
 from tui.stores import Store, open_store
@@ -38,25 +38,36 @@ class Session:
         """Whether nothing may be written, because it was asked for or because the store cannot be written."""
         return self.settings.read_only or self.store.read_only
 
-    def trickle(self, options: RunOptions) -> Trickle:
-        """A new run with a fetcher of its own."""
+    def trickle(self, options: RunOptions, *, run_id: str | None = None, sharing: int = 1) -> Trickle:
+        """A new run with a fetcher of its own; `sharing` processes of this machine keep the pace together."""
         from tui.images.fetch import Limits  # the HTTP client is not needed to look at a store
         from tui.images.guard import Guard
         from tui.images.obtain import Images
 
         settings = self.settings
         images = Images(
-            Pace(PROFILES[options.pace], settings.hosts),
+            Pace(_part(PROFILES[options.pace], sharing), _parts(settings.hosts, sharing)),
             guard=Guard(exempt=self.exempt),
             limits=Limits(deadline=settings.deadline, max_bytes=settings.max_bytes),
             contact=settings.contact,
         )
-        return Trickle(self.store, images, options)
+        return Trickle(self.store, images, options, run_id=run_id)
 
     async def close(self) -> None:
         """Close the store and whatever came with it."""
         await self.store.close()
         await self.on_close()
+
+
+def _part(profile: Profile, sharing: int) -> Profile:
+    """What each of several processes may ask of a host, so that together they ask no more than one would."""
+    return Profile(profile.name, max(1, profile.slots // sharing), profile.rate / sharing)
+
+
+def _parts(hosts: Mapping[str, Override], sharing: int) -> dict[str, Override]:
+    return {
+        host: (slots and max(1, slots // sharing), rate and rate / sharing) for host, (slots, rate) in hosts.items()
+    }
 
 
 async def open_session(settings: Settings) -> Session:

@@ -1,0 +1,60 @@
+"""One snapshot of many workers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tui.model import Lane, Phase, Snapshot
+from tui.model.fleet import to_come, together, total_of
+
+
+def merged(whole: Snapshot, parts: Sequence[Snapshot], going: Sequence[Snapshot]) -> Snapshot:
+    """A run as `whole`, with the numbers of all its workers; `going` are those of them that go on.
+
+    While it is not over, it stands where they do.
+    """
+    phase = whole.phase if whole.phase.over or not going else together([part.phase for part in going])
+    tally = total_of(part.tally for part in parts)
+    done = sum(part.vehicles_done for part in parts)
+    counting = parts if phase.over else going
+    seen = replace(
+        whole,
+        run_id=parts[0].run_id if parts else whole.run_id,
+        phase=phase,
+        vehicles_total=done + to_come((_vehicles_ahead(part), _limited(part)) for part in counting),
+        vehicles_done=done,
+        images_total=tally.done + to_come((part.images_total - part.tally.done, _limited(part)) for part in counting),
+        tally=tally,
+        in_flight=sum(part.in_flight for part in going),
+        images_per_second=sum(part.images_per_second for part in going),
+        bytes_per_second=sum(part.bytes_per_second for part in going),
+        lanes=_lanes(going),
+        trouble=next((part.trouble for part in going if part.trouble), ""),
+        workers=max(1, len(going)),
+    )
+    return _averaged(seen) if phase.over else replace(seen, eta=_eta(seen))
+
+
+def _vehicles_ahead(part: Snapshot) -> int:
+    return part.vehicles_total - part.vehicles_done
+
+
+def _limited(part: Snapshot) -> bool:
+    return part.vehicles_total >= part.options.limit
+
+
+def _lanes(parts: Sequence[Snapshot]) -> tuple[Lane, ...]:
+    lanes = (lane for part in parts for lane in part.lanes)
+    return tuple(replace(lane, slot=slot) for slot, lane in enumerate(lanes))
+
+
+def _averaged(seen: Snapshot) -> Snapshot:
+    span = max(seen.elapsed, 0.001)
+    return replace(seen, images_per_second=seen.tally.done / span, bytes_per_second=seen.tally.bytes / span)
+
+
+def _eta(seen: Snapshot) -> float | None:
+    if seen.phase is not Phase.RUNNING or seen.images_per_second <= 0:
+        return None
+    return (seen.images_total - seen.tally.done) / seen.images_per_second

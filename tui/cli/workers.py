@@ -1,0 +1,236 @@
+"""`run --workers N`: several processes of this machine on one run, watched as one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import tempfile
+import time
+from asyncio.subprocess import PIPE, Process
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from typing import IO
+
+from tui.app.words import plural
+from tui.cli.merged import merged
+from tui.cli.worker import LONGEST_LINE, Message, Part
+from tui.model import LogLine, Phase, Problem, RunOptions, Snapshot, VehicleResult
+from tui.trickle.progress import LOG_LINES
+from tui.trickle.run import new_run_id
+from tui.trickle.session import Session
+
+END_SECONDS = 10.0
+"""What workers have to end in when this process cannot wait for them any longer."""
+
+
+def split(limit: int, workers: int) -> tuple[int, ...]:
+    """A limit in parts that differ by one at most; fewer parts where there would be empty ones."""
+    count = min(limit, workers)
+    return tuple(limit // count + (number < limit % count) for number in range(count))
+
+
+class Worker:
+    """A process that works one part. `seen` is what it told last, `over` whether it told its end."""
+
+    def __init__(self, number: int, process: Process, complaints: IO[bytes]) -> None:
+        self.number = number
+        self.seen: Snapshot | None = None
+        self.over = False
+        self._process = process
+        self._complaints = complaints
+
+    @classmethod
+    async def start(cls, number: int, part: Part) -> Worker:
+        """Start it; its stdin is the thread its life hangs by."""
+        complaints = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-P", "-m", "tui.cli.worker"),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=complaints,
+            limit=LONGEST_LINE,
+            start_new_session=True,  # Ctrl-C is for the one who started it, who passes it on
+        )
+        worker = cls(number, process, complaints)
+        worker.send(part.encoded())
+        return worker
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def done(self) -> int:
+        """Vehicles that it has ended."""
+        return self.seen.vehicles_done if self.seen else 0
+
+    def send(self, line: bytes) -> None:
+        """Tell it something, unless it is gone."""
+        if self._process.stdin and not self._process.stdin.is_closing():
+            self._process.stdin.write(line)
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """What it tells, until its end."""
+        while self._process.stdout and (line := await self._process.stdout.readline()):
+            with contextlib.suppress(ValueError):  # the last line of a killed one may be cut
+                yield Message.decoded(line)
+
+    async def close(self) -> None:
+        """Wait until it is gone, which it is soon once nobody listens to it."""
+        if self._process.stdin:
+            self._process.stdin.close()
+        try:
+            await asyncio.wait_for(self._process.wait(), END_SECONDS)
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+    def fate(self) -> str:
+        """How one ended that did not tell, and what becomes of its vehicles."""
+        code = self._process.returncode or 0
+        how = f"was killed ({signal.Signals(-code).name})" if code < 0 else f"ended on a fault ({self._last_words()})"
+        held = sum(not lane.finished for lane in self.seen.lanes) if self.seen else 0
+        freed = f", and its {plural(held, 'vehicle')} can be taken over within a minute" if held else ""
+        return f"worker {self.number} (pid {self.pid}) {how}{freed}"
+
+    def _last_words(self) -> str:
+        self._complaints.seek(0)
+        lines = self._complaints.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+    def remains(self) -> Snapshot | None:
+        """What it told last, with nothing ahead of it any more."""
+        seen = self.seen
+        return seen and replace(seen, vehicles_total=seen.vehicles_done, images_total=seen.tally.done)
+
+
+class Workers:
+    """Many trickles in processes of their own, driven like one: `run`, `snapshot`, `stop`, `cut`, `results`.
+
+    `flags` are those that the settings were loaded under. One that dies is replaced, as often as there are workers.
+    """
+
+    def __init__(self, session: Session, flags: Mapping[str, object], options: RunOptions, workers: int) -> None:
+        limits, run_id = split(options.limit, workers), new_run_id(time.time())
+        self._parts = [
+            Part(run_id, limit, len(limits), flags, options.scope.organization_ids, session.exempt) for limit in limits
+        ]
+        self._options = options
+        self._replacements = len(limits)
+        self._live: list[Worker] = []
+        self._ended: list[Snapshot] = []
+        self._results: list[VehicleResult] = []
+        self._log: deque[LogLine] = deque(maxlen=LOG_LINES)
+        self._error = ""
+        self._orders: list[bytes] = []
+        self._phase = Phase.STARTING
+        self._began = time.monotonic()
+        self._over: float | None = None
+
+    @property
+    def results(self) -> tuple[VehicleResult, ...]:
+        """A line for each vehicle that ended, in that order."""
+        return tuple(self._results)
+
+    def snapshot(self) -> Snapshot:
+        """The whole run at this moment."""
+        going = [worker.seen for worker in self._live if worker.seen]
+        whole = Snapshot(
+            run_id=self._parts[0].run_id,
+            phase=self._phase,
+            options=self._options,
+            elapsed=(self._over or time.monotonic()) - self._began,
+            log=tuple(self._log),
+            error=self._error,
+        )
+        return merged(whole, [*self._ended, *going], going)
+
+    def stop(self) -> None:
+        """Drain every worker."""
+        self._order(b"stop\n")
+
+    def cut(self) -> None:
+        """Stop every worker at once."""
+        self._order(b"cut\n")
+
+    def _order(self, order: bytes) -> None:
+        self._orders.append(order)
+        for worker in self._live:
+            worker.send(order)
+
+    async def run(self) -> Snapshot:
+        """Work to the end; raises Problem when none of them could go on."""
+        self._began = time.monotonic()
+        tasks = [asyncio.create_task(self._keep(number, part)) for number, part in enumerate(self._parts, 1)]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._over = time.monotonic()
+        self._phase = self._end()
+        return self.snapshot()
+
+    def _end(self) -> Phase:
+        ended = {seen.phase for seen in self._ended}
+        if self._error and not ended & {Phase.FINISHED, Phase.STOPPED}:
+            raise Problem(self._error)
+        if self._error:
+            return Phase.FAILED
+        return Phase.STOPPED if Phase.STOPPED in ended else Phase.FINISHED
+
+    async def _keep(self, number: int, part: Part) -> None:
+        """Have a part worked to its end, by one worker after the other where they die."""
+        try:
+            while part.limit > 0 and not (worker := await self._work(number, part)).over:
+                part = replace(part, limit=part.limit - worker.done)
+                if not self._replace(worker, part.limit):
+                    return
+        except OSError as error:
+            self._fail(f"worker {number} could not be started: {error.strerror or error}.")
+
+    async def _work(self, number: int, part: Part) -> Worker:
+        worker = await Worker.start(number, part)
+        self._live.append(worker)
+        for order in self._orders:
+            worker.send(order)
+        try:
+            async for message in worker.messages():
+                self._take(worker, message)
+        finally:
+            await worker.close()
+            self._live.remove(worker)
+            if seen := worker.seen if worker.over else worker.remains():
+                self._ended.append(seen)
+        return worker
+
+    def _take(self, worker: Worker, message: Message) -> None:
+        worker.seen = message.seen or worker.seen
+        worker.over = message.last
+        self._results.extend(message.results)
+        self._log.extend(replace(line, text=f"{worker.number} · {line.text}") for line in message.log)
+        if message.error and message.last:
+            self._error = self._error or message.error
+
+    def _replace(self, worker: Worker, limit: int) -> bool:
+        """Tell the fate of one that died; whether another one is to take its part, `limit` vehicles."""
+        if self._orders or limit <= 0:
+            self._log.append(LogLine(time.time(), f"{worker.fate()}.", "warn"))
+            return False
+        self._replacements -= 1
+        if self._replacements < 0:
+            left = f"{plural(limit, 'vehicle')} of the limit stay undone; the same command goes on with them"
+            self._fail(f"{worker.fate()}; too many have died to start another: {left}.")
+            return False
+        self._log.append(LogLine(time.time(), f"{worker.fate()}; another one takes its place.", "warn"))
+        return True
+
+    def _fail(self, error: str) -> None:
+        self._error = self._error or error
+        self._log.append(LogLine(time.time(), error, "error"))
