@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
-from tests.support.stack.faults import Answer, Cut, Delay, Hold
+from tests.support.stack.faults import Answer, Cut, Delay, Hold, storage_refusal
 
 if TYPE_CHECKING:
     from tests.support.stack import Project, Stack
@@ -26,7 +26,7 @@ PUBLIC = "/storage/v1/object/public/vehicle-images/v/1.jpg"
 async def http(production: Project) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the service role."""
     headers = {"apikey": production.service_key, "Authorization": f"Bearer {production.service_key}"}
-    async with httpx.AsyncClient(base_url=production.url, headers=headers) as client:
+    async with httpx.AsyncClient(base_url=production.url, headers=headers, timeout=30) as client:
         yield client
 
 
@@ -120,6 +120,20 @@ async def test_an_object_comes_back_as_it_was_sent(production: Project, http: ht
     assert (again.status_code, again.json()["statusCode"], again.json()["error"]) == (400, "409", "Duplicate")
 
 
+async def test_uploads_of_one_object_at_once(production: Project, http: httpx.AsyncClient) -> None:
+    photos = [b"%d" % number * 1000 for number in range(8)]
+    upsert = [http.post(OBJECT, content=photo, headers={"x-upsert": "true"}) for photo in photos]
+    assert [answer.status_code for answer in await asyncio.gather(*upsert)] == [200] * 8
+    assert production.objects()["v/1.jpg"] in photos
+    insert = [http.post(OBJECT.replace("1.jpg", "2.jpg"), content=photo) for photo in photos]
+    assert sorted(answer.status_code for answer in await asyncio.gather(*insert)) == [200] + [400] * 7
+
+
+async def test_the_name_of_an_object_is_plain(production: Project, http: httpx.AsyncClient) -> None:
+    answer = await http.post(OBJECT.replace("1.jpg", "ü.jpg"), content=b"photo")
+    assert (answer.status_code, answer.json()["code"]) == (400, "InvalidKey")
+
+
 async def test_a_clear_leaves_a_bucket_and_nothing_in_it(production: Project, http: httpx.AsyncClient) -> None:
     await insert(http)
     await http.post(OBJECT, content=b"photo")
@@ -166,12 +180,14 @@ async def test_a_canned_answer_comes_so_many_times(production: Project, http: ht
     ]
 
 
-async def test_an_answer_of_the_edge_is_a_page(production: Project, http: httpx.AsyncClient) -> None:
+async def test_answers_of_the_edge_and_of_storage(production: Project, http: httpx.AsyncClient) -> None:
     production.gateway.fault("/storage/v1/", Answer(403, "<html>Forbidden</html>"))
-    production.gateway.fault("/storage/v1/", Answer(544, {"statusCode": "544", "error": "DatabaseTimeout"}))
-    edge, timeout = await http.post(OBJECT, content=b"photo"), await http.post(OBJECT, content=b"photo")
+    production.gateway.fault("/storage/v1/", storage_refusal(503, "DatabaseConnectionLimit"))
+    production.gateway.fault("/storage/v1/", storage_refusal(544, "DatabaseTimeout"))
+    edge, busy, timeout = [await http.post(OBJECT, content=b"photo") for _ in range(3)]
     assert (edge.status_code, edge.headers["Content-Type"]) == (403, "text/html; charset=utf-8")
-    assert (timeout.status_code, timeout.json()["error"]) == (544, "DatabaseTimeout")
+    assert (busy.status_code, busy.json()["statusCode"]) == (400, "503")
+    assert (timeout.status_code, timeout.json()["code"]) == (544, "DatabaseTimeout")
     assert production.objects() == {}
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.support.stack.faults import Answer, Cut, Delay, Fault, Hold, Logged
+from tests.support.stack.faults import Answer, Cut, Delay, Fault, Hold, Logged, storage_refusal
 from tests.support.stack.parts import Missing
 from tests.support.stack.project import Project
 from tests.support.stack.stack import Stack
@@ -25,4 +25,5 @@ __all__ = [
     "Missing",
     "Project",
     "Stack",
+    "storage_refusal",
 ]

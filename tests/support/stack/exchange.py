@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
+from typing import NamedTuple
 
 from aiohttp import ClientError, ClientResponse, ClientSession, web
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from tests.support.stack.faults import Act, Answer, Cut, Delay, Hold, Logged
+from tests.support.stack.faults import Act, Answer, Cut, Delay, Hold, Logged, storage_refusal
 from tests.support.stack.keys import ANON_KEY, PUBLISHABLE_KEY, SECRET_KEY, SERVICE_KEY
 
-Upstream = Callable[[str], Awaitable[tuple[ClientSession, str] | None]]
-"""Who answers for a path, and what the path is called there."""
+
+class Way(NamedTuple):
+    """Who answers a request, what its URL is there, and whom it has to wait for."""
+
+    session: ClientSession
+    url: str
+    turn: AbstractAsyncContextManager[object]
+
+
+FindWay = Callable[[web.BaseRequest], Awaitable[Way | None]]
 
 LONGEST_URL = 8192
 _KEYS = {SERVICE_KEY: SERVICE_KEY, ANON_KEY: ANON_KEY, SECRET_KEY: SERVICE_KEY, PUBLISHABLE_KEY: ANON_KEY}
@@ -27,6 +38,9 @@ _BAD_KEY = Answer(
     401,
     {"message": "Invalid API key", "hint": "Double check your Supabase `anon` or `service_role` API key."},
 )
+_OBJECT = re.compile(r"[\w/!.*'() &$@=;:+,?-]*", re.ASCII)
+"""The characters that hosted Storage takes in the name of an object."""
+_BAD_OBJECT = storage_refusal(400, "InvalidKey", "Invalid key")
 _NO_ROUTE = Answer(404, {"message": "no Route matched with those values"})
 _TOO_LONG = Answer(414, "<html><head><title>414 Request-URI Too Large</title></head></html>")
 _NO_UPSTREAM = Answer(502, {"message": "An invalid response was received from the upstream server"})
@@ -35,8 +49,8 @@ _NO_UPSTREAM = Answer(502, {"message": "An invalid response was received from th
 class Exchange:
     """Runs once: refuse, forward, relay, with the act of the fault that struck in its place."""
 
-    def __init__(self, upstream: Upstream, request: web.BaseRequest, logged: Logged) -> None:
-        self._upstream, self._request, self._logged = upstream, request, logged
+    def __init__(self, find_way: FindWay, request: web.BaseRequest, logged: Logged) -> None:
+        self._find_way, self._request, self._logged = find_way, request, logged
         self._fault = logged.fault
         self._act = self._fault.act if self._fault else None
 
@@ -89,7 +103,7 @@ class Exchange:
         if len(self._request.raw_path) > LONGEST_URL:
             return _TOO_LONG
         if not self._request.path.startswith("/rest/v1/"):
-            return None
+            return None if _OBJECT.fullmatch(self._request.path) else _BAD_OBJECT
         key = self._key()
         if not key:
             return _NO_KEY
@@ -107,23 +121,26 @@ class Exchange:
         return headers
 
     async def _forward(self) -> web.StreamResponse:
-        upstream = await self._upstream(self._request.raw_path)
-        if upstream is None:
+        way = await self._find_way(self._request)
+        if way is None:
             return self._answer(_NO_ROUTE)
-        session, url = upstream
-        body = self._request.content if self._request.can_read_body else None
         try:
-            async with session.request(
-                self._request.method,
-                URL(url, encoded=True),
-                headers=self._headers(),
-                data=body,
-                allow_redirects=False,
-                skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
-            ) as answered:
+            async with way.turn:
+                answered = await self._ask(way)
+            async with answered:
                 return await self._relay(answered)
         except ClientError:
             return self._answer(_NO_UPSTREAM)
+
+    async def _ask(self, way: Way) -> ClientResponse:
+        return await way.session.request(
+            self._request.method,
+            URL(way.url, encoded=True),
+            headers=self._headers(),
+            data=self._request.content if self._request.can_read_body else None,
+            allow_redirects=False,
+            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+        )
 
     async def _relay(self, answered: ClientResponse) -> web.StreamResponse:
         act = self._act if self._act and self._act.when in ("after", "answer") else None

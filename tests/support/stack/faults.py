@@ -36,6 +36,12 @@ class Answer:
         return "text/html; charset=utf-8" if self.body[:1] in ("<", b"<") else "text/plain; charset=utf-8"
 
 
+def storage_refusal(status: int, code: str, message: str = "", error: str = "") -> Answer:
+    """As hosted Storage refuses: HTTP 400 with the real status inside, but for 500 and 544."""
+    body = {"statusCode": str(status), "code": code, "error": error or code, "message": message or code}
+    return Answer(status if status in (500, 544) else 400, body)
+
+
 @dataclass(frozen=True)
 class Delay:
     """The request, or its answer, waits so many seconds and then goes on."""

@@ -8,11 +8,13 @@ import re
 import threading
 import time
 from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from aiohttp import ClientSession, ClientTimeout, TCPConnector, UnixConnector, web
 
-from tests.support.stack.exchange import Exchange
+from tests.support.stack.exchange import Exchange, Way
 from tests.support.stack.faults import Act, Fault, Faults, Logged
 from tests.support.stack.storage import Storage
 
@@ -49,6 +51,7 @@ class Gateway:
         self._faults = Faults()
         self.log: list[Logged] = []
         self._under_way = 0
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.port = loop.run(self._open(rest_socket))
 
     def fault(self, pattern: str, act: Act, *, times: int | None = 1, chance: float = 1.0, seed: int = 0) -> Fault:
@@ -96,19 +99,25 @@ class Gateway:
         logged.fault = self._faults.pick(f"{request.method} {request.raw_path}")
         self._under_way += 1
         try:
-            return await Exchange(self.upstream, request, logged).run()
+            return await Exchange(self._find_way, request, logged).run()
         finally:
             self._under_way -= 1
 
-    async def upstream(self, path: str) -> tuple[ClientSession, str] | None:
-        """Who answers for a path, and what the path is called there."""
+    async def _find_way(self, request: web.BaseRequest) -> Way | None:
+        path = request.raw_path
         if path.startswith("/rest/v1/"):
-            return self._to_rest, f"http://rest{path.removeprefix('/rest/v1')}"
+            return Way(self._to_rest, f"http://rest{path.removeprefix('/rest/v1')}", nullcontext())
         if path.startswith("/storage/v1/"):
             if not self._storage.running:
                 await asyncio.to_thread(self._storage.start)
-            return self._to_storage, f"http://127.0.0.1:{self._storage.port}{path}"
+            return Way(self._to_storage, f"http://127.0.0.1:{self._storage.port}{path}", self._turn(request))
         return None
+
+    def _turn(self, request: web.BaseRequest) -> AbstractAsyncContextManager[object]:
+        """Uploads of one object go one after the other: hosted Storage bears a race, this one answers 500."""
+        if request.method not in ("POST", "PUT"):
+            return nullcontext()
+        return self._turns.setdefault(request.path, asyncio.Lock())
 
 
 def _session(connector: UnixConnector | TCPConnector) -> ClientSession:

@@ -4,9 +4,9 @@ It keeps each object as a file, and its tables in a database of its own: when it
 every role, which would undo a project's own revokes.
 
 Where it differs from hosted Storage: a public object comes with `no-cache` whatever was asked for, signed URLs do not
-work with supabase-py, `list()` gives full paths, keys may hold any character, a request without a key meets the tables
-as `anon` instead of being refused for its missing header, a broken JWT is a plain 401, errors carry no `code`, and
-without its database it answers 500.
+work with supabase-py, `list()` gives full paths, a request without a key meets the tables as `anon` instead of being
+refused for its missing header, a broken JWT is a plain 401, errors carry no `code`, and without its database it answers
+500. The gateway makes up for two more: keys with any character, and 500 where one object is uploaded twice at once.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Storage:
         config = self._folder / "supabase/config.toml"
         config.parent.mkdir()
         config.write_text(_CONFIG.format(port=self.port, dsn=self._dsn, secret=SECRET))
-        environ = {**os.environ, "EXPERIMENTAL_STORAGE": "1", "DO_NOT_TRACK": "1"}
+        environ = {**os.environ, "EXPERIMENTAL_STORAGE": "1", "DO_NOT_TRACK": "1", "HOME": str(self._folder)}
         command: list[str | Path] = [self._parts.node, self._parts.lite, "--no-telemetry", "start", "--no-admin"]
         daemon = Daemon(command, self._folder / "storage.log", self._group, environ)
         daemon.wait_for("Ready in")
