@@ -222,6 +222,18 @@ async def test_a_held_request(production: Project, http: httpx.AsyncClient, act:
     assert makes(production) == ["Porsche"]
 
 
+async def test_a_reset_leaves_no_late_writer(production: Project, http: httpx.AsyncClient) -> None:
+    fault = production.gateway.fault("^POST", Hold())
+    held = asyncio.create_task(insert(http))
+    async with asyncio.timeout(10):
+        while fault.hits == 0:  # noqa: ASYNC110 - another thread does it
+            await asyncio.sleep(0.01)
+    production.clear()
+    with pytest.raises(httpx.TransportError):
+        await held
+    assert makes(production) == []
+
+
 async def test_a_delayed_request(production: Project, http: httpx.AsyncClient) -> None:
     production.gateway.fault("^POST", Delay(30))
     with pytest.raises(httpx.ReadTimeout):
@@ -257,9 +269,16 @@ async def test_a_database_that_crashes_comes_back(stack: Stack, production: Proj
 
 
 def test_a_project_of_ones_own(stack: Stack) -> None:
+    with pytest.raises(psycopg.errors.SyntaxError):
+        stack.project("own", "create nonsense")
     project = stack.project("own", "create table things (name text)")
     project.sql("insert into things values ('a')")
     assert httpx.get(f"{project.url}/rest/v1/things", headers={"apikey": project.secret_key}).json() == [{"name": "a"}]
+    project.sql("alter table things add column size integer; notify pgrst, 'reload schema'")
+    project.reload_schema()
+    assert httpx.get(f"{project.url}/rest/v1/things?select=size", headers={"apikey": project.secret_key}).json() == [
+        {"size": None}
+    ]
     stack.drop(project)
     with pytest.raises(psycopg.OperationalError):
         project.sql("select 1")

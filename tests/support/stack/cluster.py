@@ -61,8 +61,15 @@ class Cluster:
         self._run("pg_ctl", "stop", "--wait", f"--mode={mode}")
         self.running = False
 
-    def create_database(self, name: str) -> None:
+    def create_database(self, name: str, *scripts: str) -> None:
+        """Make a database and run scripts in it; none is left where one of them fails."""
         self._execute(f'create database "{name}"')
+        try:
+            for script in scripts:
+                self._execute(script, name)
+        except psycopg.Error:
+            self.drop_database(name)
+            raise
 
     def drop_database(self, name: str) -> None:
         self._execute(f'drop database "{name}" with (force)')
@@ -75,8 +82,8 @@ class Cluster:
             raise RuntimeError(f"psql: {done.stderr}")
         return done.stdout
 
-    def _execute(self, script: str) -> None:
-        with psycopg.connect(self.dsn(), autocommit=True) as connection:
+    def _execute(self, script: str, database: str = "postgres") -> None:
+        with psycopg.connect(self.dsn(database), autocommit=True) as connection:
             connection.execute(script.encode())
 
     def _run(self, program: str, *arguments: str) -> None:

@@ -36,13 +36,19 @@ class Daemon:
         """How often the log has a text."""
         return self._log.read_text(errors="replace").count(text)
 
-    def wait_for(self, text: str, times: int = 1) -> None:
-        """Wait until the log has a text so many times."""
-        end = time.monotonic() + PATIENCE
+    def heard(self, text: str, times: int, seconds: float) -> bool:
+        """Whether the log comes to have a text so many times before the seconds are over."""
+        end = time.monotonic() + seconds
         while self.said(text) < times:
             if self._process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"{self._log.stem} did not come to say {text!r}:\n{self._log.read_text()}")
+                return False
             time.sleep(0.005)
+        return True
+
+    def wait_for(self, text: str) -> None:
+        """Wait until the log has a text."""
+        if not self.heard(text, 1, PATIENCE):
+            raise RuntimeError(f"{self._log.stem} did not come to say {text!r}:\n{self._log.read_text()}")
 
     def signal(self, number: int) -> None:
         self._process.send_signal(number)

@@ -38,8 +38,11 @@ class PostgREST:
     def reload(self) -> None:
         """Learn the schema anew; returns when that is done."""
         loads = self._daemon.said(_LOADED) + 1
-        self._daemon.signal(signal.SIGUSR1)
-        self._daemon.wait_for(_LOADED, loads)
+        for _ in range(30):
+            self._daemon.signal(signal.SIGUSR1)
+            if self._daemon.heard(_LOADED, loads, seconds=1):  # a signal is lost on one that is loading just then
+                return
+        raise RuntimeError("PostgREST does not load the schema; is the database down?")
 
     def close(self) -> None:
         self._daemon.close()

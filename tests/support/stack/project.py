@@ -42,12 +42,10 @@ class Project:
     sign = staticmethod(keys.sign)
 
     def __init__(self, name: str, schema: str, cluster: Cluster, parts: Parts, folder: Path, group: int, loop: Loop):
+        cluster.create_database(name, (FOLDER / "bootstrap.sql").read_text(), schema)
         folder.mkdir()
         self.name, self._cluster = name, cluster
         self._hand: psycopg.Connection[tuple[Any, ...]] | None = None
-        cluster.create_database(name)
-        self.sql((FOLDER / "bootstrap.sql").read_text())
-        self.sql(schema)
         self._rest = PostgREST(parts.postgrest, folder, cluster.dsn(name, "authenticator"), group)
         self._storage = Storage(parts, folder, cluster, group)
         self.gateway = Gateway(loop, str(self._rest.socket), self._storage)
