@@ -59,7 +59,7 @@ def test_the_title_says_scope_phase_and_end() -> None:
 
 
 def test_the_title_says_how_many_workers_share_the_run() -> None:
-    assert "59 vehicles · 3 workers" in text_of(draw.title(snapshot(workers=3), 100))
+    assert "3 workers   ▶ running" in text_of(draw.title(snapshot(workers=3), 100))
     assert "worker" not in text_of(draw.title(snapshot(workers=3, phase=Phase.FINISHED), 100))
 
 

@@ -21,7 +21,7 @@ from tui.trickle.session import Session
 async def test_offers_four_ways(closed_app: BackfillApp, size: tuple[int, int]) -> None:
     async with driven(closed_app, size) as pilot:
         await until(pilot, lambda: isinstance(closed_app.screen, WelcomeScreen))
-        for words in ("Demo", "Import a file", "Open a store", "Connect Supabase", "SUPABASE_URL and a key"):
+        for words in ("Demo", "Import a file", "Open a store", "Connect Supabase", "URL and service key"):
             assert words in shown(closed_app)
 
 

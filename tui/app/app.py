@@ -16,6 +16,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
 
+from tui.app import words
 from tui.app.actions import Action, bindings, state_of
 from tui.app.background import start
 from tui.app.deployment import DeploymentApp
@@ -56,7 +57,7 @@ ACTIONS = (
     Action("stop_run", "s", "Stop the run (twice: at once)", group="Run", enabled=lambda app: app.running, writes=True),
     Action("watch_run", "w", "Watch the run", group="Run", enabled=lambda app: app.trickle is not None),
     Action("fleet", "F", "Fleet", show=7, group="Look", help="Workers on any machine", enabled=_open),
-    Action("doctor", "D", "Doctor", show=9, group="Look", help="What the deployment needs, and what it lacks"),
+    Action("doctor", "D", "Doctor", show=8, group="Look", help="What the deployment needs, and what it lacks"),
     Action("toggle_theme", "t", "Light or dark", group="Anywhere"),
     Action("command_palette", "colon", "All commands", group="Anywhere", palette=False),
     Action("welcome", "ctrl+o", "Open another store", group="Anywhere", enabled=lambda app: not app.running),
@@ -152,10 +153,13 @@ class BackfillApp(DeploymentApp):
 
     def refuse_opening(self, error: str) -> None:
         """Say why nothing was opened on the screen that asked, or on the one where to begin."""
-        if isinstance(self.screen, WelcomeScreen | ConnectScreen):
-            self.screen.error = error
-        else:
+        asking = next((it for it in reversed(self.screen_stack) if isinstance(it, WelcomeScreen | ConnectScreen)), None)
+        if asking is None:
             self.push_screen(WelcomeScreen(error))
+            return
+        asking.error = error
+        if not asking.is_current:
+            self.notify(words.clean(error), severity="error", markup=False)
 
     # The run
 

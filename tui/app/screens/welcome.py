@@ -35,7 +35,7 @@ WAYS = (
     Way("d", "demo", "Demo", "a small dealer world, nothing to set up"),
     Way("i", "import_file", "Import a file", "JSONL, CSV or TSV listings into a local store"),
     Way("o", "open_store", "Open a store", "a folder on this machine"),
-    Way("c", "connect", "Connect Supabase", "needs SUPABASE_URL and a key"),
+    Way("c", "connect", "Connect Supabase", "a project by its URL and service key, or a profile"),
 )
 
 

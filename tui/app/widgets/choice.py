@@ -18,8 +18,9 @@ class Choice(Canvas, can_focus=True):
 
     AREA: ClassVar[str] = "choice"
     ACTIONS: ClassVar[tuple[Action, ...]] = (
-        Action("next", "right,space", "Next", show=1, palette=False, action="step(1)"),
-        Action("previous", "left", "Previous", show=2, palette=False, action="step(-1)"),
+        Action("other", "right,space", "Another", show=1, palette=False, action="step(1)"),
+        Action("before", "left", "The one before", show=4, palette=False, action="step(-1)"),
+        Action("next_field", "tab", "Next", show=2, palette=False, action="app.focus_next"),
         Action("leave", "escape", "Back", show=3, palette=False, action="screen.leave"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(AREA, ACTIONS)]

@@ -12,7 +12,7 @@ from textual.widgets import Button, Input, Static
 
 from tui.app.widgets.choice import Choice
 from tui.app.widgets.connect_lines import color_piece
-from tui.app.widgets.field import Field, KeyField
+from tui.app.widgets.field import FormField, KeyField
 from tui.app.widgets.ink import Piece
 from tui.settings import COLORS, Profile, Secret
 
@@ -47,9 +47,9 @@ class ConnectForm(Vertical):
     def __init__(self, url: str = "", *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._base = Profile("")
-        self._url = Field(url, placeholder="https://abcdefgh.supabase.co", id="url")
+        self._url = FormField(url, placeholder="https://abcdefgh.supabase.co", id="url")
         self._key = KeyField(placeholder="service_role or sb_secret_…; never kept", id="key")
-        self._named = Field(placeholder="optional: remembers all of this but the key", id="name")
+        self._named = FormField(placeholder="optional: remembers all of this but the key", id="name")
         self._color = Choice(COLORS, color_piece, id="color")
         self._read_only = Choice((NO, YES), lambda word: Piece(f" {word} "), id="read_only")
 

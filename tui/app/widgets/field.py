@@ -45,7 +45,19 @@ class Field(Input):
         self.post_message(self.Left(self))
 
 
-class KeyField(Field):
+class FormField(Field):
+    """One of several fields that are sent together."""
+
+    AREA = "form"
+    ACTIONS = (
+        Action("submit", "enter", "Open", show=1, palette=False),
+        Action("next_field", "tab", "Next", show=2, palette=False, action="app.focus_next"),
+        Action("leave", "escape", "Back", show=3, palette=False),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(AREA, ACTIONS)]
+
+
+class KeyField(FormField):
     """A field for a secret: dots on screen, and neither its messages nor the clipboard ever hold what was typed."""
 
     class Changed(Input.Changed, namespace="input"):

@@ -87,12 +87,13 @@ _RICHNESS = (
     _Richness(split=True, more=True, cells=12),
     _Richness(more=True, cells=12),
     _Richness(title=14, more=True),
-    _Richness(title=0, more=True),
-    _Richness(title=0, more=True, cells=0),
+    _Richness(title=14),
+    _Richness(title=14, cells=0),
+    _Richness(title=0, cells=0),
     _Richness(title=0, workers=False, cells=0),
     _Richness(name=False, title=0, workers=False, cells=0),
 )
-"""From rich to poor: first the split of needing goes, then the bar shrinks, then the title, then more."""
+"""From rich to poor: first the split of needing goes, then the title shrinks, then other counts go, then more."""
 
 CHIP_CELLS = 14
 """What is left of a title at the least where it has a colour: production must not be taken for staging."""

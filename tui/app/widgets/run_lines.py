@@ -59,13 +59,17 @@ def scope_words(options: RunOptions, vehicles: int) -> str:
 
 def title(seen: Snapshot, width: int) -> Line:
     """Run, scope, how many work on it, phase, and when it will be over."""
-    workers = f" · {words.plural(seen.workers, 'worker')}" if seen.workers > 1 and not seen.phase.over else ""
     start = (
         Piece(f"Run {short_id(seen.run_id)}", Ink.STRONG),
-        Piece("   " + scope_words(seen.options, seen.vehicles_total) + workers, Ink.DIM),
+        Piece("   " + scope_words(seen.options, seen.vehicles_total), Ink.DIM),
     )
     phase = Piece(words.phase_words(seen.phase, seen.in_flight), words.PHASES[seen.phase][1])
-    return spread(start, (phase, *_when(seen)), width)
+    return spread(start, (*_workers(seen), phase, *_when(seen)), width)
+
+
+def _workers(seen: Snapshot) -> Line:
+    alone = seen.workers < 2 or seen.phase.over
+    return () if alone else (Piece(f"{words.plural(seen.workers, 'worker')}   ", Ink.DIM),)
 
 
 def _when(seen: Snapshot) -> Line:
