@@ -178,6 +178,14 @@ async def test_short_patience_holds_against_silence(project: Project) -> None:
     assert "gives no answer within 20 s" in str(error)
 
 
+async def test_what_took_the_time_is_told_when_the_last_try_was_cut_short(project: Project) -> None:
+    project.gateway.fault("vehicles", Answer(503))
+    project.gateway.fault("vehicles", Hold(), times=None)
+    async with connected(project) as connection:
+        error = await stopped(connection, patience=20)
+    assert re.search(r"answers 503 \(Service Unavailable\), and still did after 2\d s", str(error))
+
+
 async def test_a_request_that_always_takes_too_long_is_given_up(
     project: Project, connection: Connection, waits: Watched
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import httpx
@@ -14,7 +15,7 @@ from tui.settings import Secret
 from tui.stores import LeaseLost
 from tui.stores.supabase.address import is_loopback, project_url, usable_key
 from tui.stores.supabase.answers import Refused, check
-from tui.stores.supabase.faults import LEASE_LOST, Fault, ProjectError, judge, judge_network, silent
+from tui.stores.supabase.faults import LEASE_LOST, SILENCE, Fault, ProjectError, judge, judge_network, silent
 from tui.stores.supabase.waits import Troubles, Waits
 
 if TYPE_CHECKING:
@@ -116,30 +117,20 @@ class Connection:
         `patience` is the time of the whole call in seconds, whatever happens; without it a call is not tried again
         after the connection's own patience. Raises ProjectError, and LeaseLost where a function of ours says so.
         """
-        call, began, failures = object(), self._waits.clock(), 0
+        tries = _Tries(self._waits, patience)
         try:
             while True:
-                answer, fault = await self._try(attempt, patience and began + patience - self._waits.clock())
+                answer, fault = await self._try(attempt, tries.left)
                 if fault is None:
                     self._troubles.cleared(service)
                     return answer  # type: ignore[return-value]  # there is one where there is no fault
-                failures += 1
-                delay = self._delay(fault, failures, began, patience)
-                self._troubles.note(call, service, f"the project {fault.reason}", delay, own=fault.own)
+                fault = tries.failed(fault)
+                if (delay := tries.delay(fault)) is None:
+                    raise LeaseLost if fault.code == LEASE_LOST else fault.error(self.url, tries.waited)
+                self._troubles.note(tries, service, f"the project {fault.reason}", delay, own=fault.own)
                 await self._waits.sleep(delay)
         finally:
-            self._troubles.forget(call)
-
-    def _delay(self, fault: Fault, failures: int, began: float, patience: float | None) -> float:
-        """Seconds until the next try. Raises where there will be none."""
-        if fault.code == LEASE_LOST:
-            raise LeaseLost
-        waited = self._waits.clock() - began
-        delay = self._waits.delay(failures, fault.retry_after)
-        limit = self._waits.patience if patience is None else patience
-        if not fault.passing or failures == fault.tries or waited + delay > limit:
-            raise fault.error(self.url, waited if failures > 1 else 0.0)
-        return delay
+            self._troubles.forget(tries)
 
     async def _try(
         self, attempt: Callable[[AsyncClient], Awaitable[T]], limit: float | None
@@ -148,13 +139,13 @@ class Connection:
         if self._http.is_closed:
             return None, Fault("closed", "was let go of", "open it again")
         try:
-            async with asyncio.timeout(None if limit is None else max(limit, 0.0) * self._waits.scale):
+            async with asyncio.timeout(None if limit is None else limit * self._waits.scale):
                 answer = await attempt(self._client)
             self._reached = True
         except Refused as refused:
             self._reached = True
             return None, judge(refused)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             return None, judge_network(error, reached=self._reached)
         except TimeoutError:
             return None, silent(limit or 0.0)
@@ -163,6 +154,45 @@ class Connection:
     async def close(self) -> None:
         """Close every connection; a second call does nothing."""
         await self._http.aclose()
+
+
+class _Tries:
+    """The tries of one call so far."""
+
+    def __init__(self, waits: Waits, patience: float | None) -> None:
+        self._waits = waits
+        self._patience = patience
+        self._began = waits.clock()
+        self._last: Fault | None = None
+        self._failures = 0
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until the call has to be over, whatever happens; None where nothing has to."""
+        return None if self._patience is None else max(self._patience - self._spent, 0.0)
+
+    @property
+    def waited(self) -> float:
+        """Seconds spent on trying again."""
+        return self._spent if self._failures > 1 else 0.0
+
+    @property
+    def _spent(self) -> float:
+        return self._waits.clock() - self._began
+
+    def failed(self, fault: Fault) -> Fault:
+        """Count a try that failed; its fault, or the one before where that tells why so little time was left for it."""
+        self._failures += 1
+        self._last = replace(self._last, passing=False) if self._last and fault.code == SILENCE else fault
+        return self._last
+
+    def delay(self, fault: Fault) -> float | None:
+        """Seconds until the next try; None where there will be none."""
+        if not fault.passing or self._failures == fault.tries:
+            return None
+        delay = self._waits.delay(self._failures, fault.retry_after)
+        patience = self._waits.patience if self._patience is None else self._patience
+        return delay if self._spent + delay <= patience else None
 
 
 def _http_client(url: str, key: Secret, *, read_only: bool) -> httpx.AsyncClient:

@@ -22,6 +22,8 @@ MISSING_FUNCTION = frozenset({"42883", "PGRST202"})
 DENIED = frozenset({"42501"})
 LEASE_LOST = "BF001"
 """What the functions of our SQL raise when a lease is lost."""
+SILENCE = "silence"
+"""A call with a time of its own, of which it is all used up."""
 
 FEW = 4
 """Tries where the same request may well fail for ever."""
@@ -30,8 +32,8 @@ FEW = 4
 class ProjectError(StoreError):
     """What a project answered once it was clear that waiting is of no use.
 
-    `code` is the SQLSTATE, PostgREST's or Storage's own code, else `http 413` and the like, `network`, `dns`, `tls`;
-    `status` the HTTP status, 0 where nothing answered; `said` the project's own words.
+    `code` is the SQLSTATE, PostgREST's or Storage's own code, else `http 413`, `network`, `dns`, `tls` and the
+    like; `status` the HTTP status, 0 where nothing answered; `said` the project's own words.
     """
 
     def __init__(self, sentence: str, code: str, status: int = 0, said: str = "") -> None:
@@ -126,6 +128,8 @@ _STOPS: dict[str, tuple[str, str]] = {
 }
 
 _UNKNOWN_KEY = frozenset({"PGRST300", "PGRST301", "PGRST302", "PGRST303", "InvalidJWT"})
+_VERDICT = re.compile(r"PGRST\d+|[0-9A-Z]{5}")
+"""A code of PostgREST's or a SQLSTATE: the same request fails again."""
 _OF_A_KEY = re.compile(r"\b(jwt|jws|signature)\b", re.IGNORECASE)
 
 _STATUS: dict[int, tuple[str, str]] = {
@@ -175,7 +179,7 @@ def _by_status(refused: Refused) -> Fault:
         return _strange(refused)
     if refused.status in _STATUS:
         return _stop(refused, code, *_STATUS[refused.status])
-    if refused.status >= 500 and not refused.code:
+    if refused.status >= 500 and not _VERDICT.fullmatch(refused.code):
         return Fault(code, f"answers {refused.status}{_said(refused)}", _WAIT, True, refused.retry_after, tries=FEW)
     return _stop(refused, code, "refuses what was asked of {subject}{said}", "the project's logs tell more")
 
@@ -216,16 +220,14 @@ def _strange(refused: Refused) -> Fault:
     return Fault(code, f"answers {page} (HTTP {refused.status}), not as Supabase does", "check SUPABASE_URL")
 
 
-def judge_network(error: httpx.TransportError, *, reached: bool) -> Fault:
+def judge_network(error: httpx.RequestError, *, reached: bool) -> Fault:
     """The fault behind a request that got no whole answer; `reached`: the project has answered before."""
     for cause in _causes(error):
         if isinstance(cause, socket.gaierror):
             lost = cause.errno == socket.EAI_AGAIN or reached
             return Fault("dns", "has a name that does not resolve", "check SUPABASE_URL and the network", lost)
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
-            return Fault(
-                "tls", f"cannot be trusted (TLS: {_why(cause)})", "check SUPABASE_URL, proxies and this clock"
-            )
+            return Fault("tls", f"cannot be trusted (TLS: {_why(cause)})", "check SUPABASE_URL, proxies and this clock")
     if isinstance(error, httpx.ProxyError):
         return Fault("proxy", f"is not let through by the proxy ({tidy(str(error))})", "check HTTPS_PROXY and NO_PROXY")
     return Fault("network", _network_reason(error), f"check SUPABASE_URL and the network, or {_WAIT}", True)
@@ -233,9 +235,7 @@ def judge_network(error: httpx.TransportError, *, reached: bool) -> Fault:
 
 def silent(seconds: float) -> Fault:
     """The fault of a call that has used up its whole time in one try."""
-    return Fault(
-        "network", f"gives no answer within {span(seconds)}", f"check SUPABASE_URL and the network, or {_WAIT}"
-    )
+    return Fault(SILENCE, f"gives no answer within {span(seconds)}", f"check SUPABASE_URL and the network, or {_WAIT}")
 
 
 def _why(error: ssl.SSLError) -> str:
@@ -243,7 +243,7 @@ def _why(error: ssl.SSLError) -> str:
     return tidy(words.replace("_", " ")).lower()
 
 
-def _network_reason(error: httpx.TransportError) -> str:
+def _network_reason(error: httpx.RequestError) -> str:
     if isinstance(error, httpx.TimeoutException):
         return "gives no answer in time"
     numbers = (cause.errno or 0 for cause in _causes(error) if isinstance(cause, OSError))
