@@ -32,7 +32,7 @@ async def http(production: Project) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest_asyncio.fixture
 async def supabase(production: Project) -> AsyncIterator[AsyncClient]:
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=30) as client:
         yield await acreate_client(production.url, production.secret_key, AsyncClientOptions(httpx_client=client))
 
 
@@ -237,7 +237,7 @@ async def test_a_reset_leaves_no_late_writer(production: Project, http: httpx.As
 async def test_a_delayed_request(production: Project, http: httpx.AsyncClient) -> None:
     production.gateway.fault("^POST", Delay(30))
     with pytest.raises(httpx.ReadTimeout):
-        await http.post(VEHICLES, json={}, timeout=0.05)
+        await http.post(VEHICLES, json={}, timeout=httpx.Timeout(30, read=0.05))
     assert makes(production) == []
 
 
