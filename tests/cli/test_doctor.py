@@ -30,7 +30,7 @@ def at(production: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def without_bucket(at: Project) -> Project:
-    headers = {"Authorization": f"Bearer {at.service_key}"}
+    headers = {"apikey": at.service_key, "Authorization": f"Bearer {at.service_key}"}
     httpx.delete(f"{at.url}/storage/v1/bucket/vehicle-images", headers=headers).raise_for_status()
     return at
 

@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.sidecar import our_sql
 from tests.support.stack import Answer, Project
 from tui.cli import main
-from tui.stores.schema import drop_script, install_script
 
 NEEDING = """
 SELECT COUNT(*) as vehicles_needing_backfill
@@ -48,13 +49,8 @@ delete from vehicles where model = '6';
 @pytest.fixture(params=["served"])
 def project(request: pytest.FixtureRequest, production: Project) -> Iterator[Project]:
     """A project without our SQL, and one with it."""
-    if request.param == "served":
-        production.psql(install_script())
-        production.reload_schema()
-    yield production
-    if request.param == "served":
-        production.psql(drop_script())
-        production.reload_schema()
+    with our_sql(production) if request.param == "served" else nullcontext():
+        yield production
 
 
 @pytest.fixture(autouse=True)

@@ -8,17 +8,17 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.sidecar import our_sql
 from tests.support.stack import Answer, Project
 from tui.model import Finding, Health
 from tui.settings import Secret, Settings
 from tui.stores import StoreError, examine, mend
-from tui.stores.schema import drop_script, install_script
 from tui.stores.supabase.doctor import examine_project
 
 
 def storage(project: Project, method: str, **rules: object) -> dict[str, Any]:
     """What storage answers about the bucket."""
-    headers = {"Authorization": f"Bearer {project.service_key}"}
+    headers = {"apikey": project.service_key, "Authorization": f"Bearer {project.service_key}"}
     url = f"{project.url}/storage/v1/bucket/vehicle-images"
     answer: dict[str, Any] = httpx.request(method, url, json=rules, headers=headers).raise_for_status().json()
     return answer
@@ -47,11 +47,8 @@ def wrong(found: dict[str, Finding]) -> dict[str, Health]:
 @pytest.fixture
 def served(production: Project) -> Iterator[Project]:
     """A project of the production shape with our SQL."""
-    production.psql(install_script())
-    production.reload_schema()
-    yield production
-    production.psql(drop_script())
-    production.reload_schema()
+    with our_sql(production):
+        yield production
 
 
 async def test_nothing_is_wrong_where_our_sql_is_installed(served: Project) -> None:
