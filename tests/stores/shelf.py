@@ -15,7 +15,7 @@ from tui.model import (
     Vehicle,
     VehicleQuery,
 )
-from tui.stores.local import LocalStore
+from tui.stores import Store
 
 TTL = 60.0
 
@@ -51,16 +51,16 @@ def image(lease: Lease, position: int = 0, file_hash: str = "", url: str = "") -
     )
 
 
-async def claim(store: LocalStore, limit: int = 10, scope: Scope | None = None, worker: str = "w") -> tuple[Lease, ...]:
+async def claim(store: Store, limit: int = 10, scope: Scope | None = None, worker: str = "w") -> tuple[Lease, ...]:
     return await store.claim(scope or Scope(), limit, worker=worker, run_id="run", ttl=TTL)
 
 
-async def claim_one(store: LocalStore) -> Lease:
+async def claim_one(store: Store) -> Lease:
     (lease,) = await claim(store, 1)
     return lease
 
 
-async def only(store: LocalStore) -> Vehicle:
+async def only(store: Store) -> Vehicle:
     (vehicle,) = (await store.vehicles(VehicleQuery())).rows
     return vehicle
 

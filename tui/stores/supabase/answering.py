@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -31,11 +32,37 @@ Row = Mapping[str, Any]
 _COUNTS = tuple(field.name for field in fields(Counts))
 
 
+NOBODY = "00000000-0000-0000-0000-000000000000"
+"""The id of no vehicle, and the token of no lease."""
+
+
+def sound(value: Any) -> Any:
+    """A JSON value that Postgres takes: it has no text with a NUL in it, nor one with half a surrogate pair."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd").encode(errors="replace").decode()
+    if isinstance(value, Mapping):
+        return {sound(name): sound(part) for name, part in value.items()}
+    return [sound(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def key(vehicle_id: str) -> str:
+    """An id as the database takes it: one that cannot be any vehicle's becomes one that is none's."""
+    try:
+        return str(uuid.UUID(vehicle_id))
+    except ValueError:
+        return NOBODY
+
+
+def keys(vehicle_ids: Iterable[str]) -> list[str]:
+    """Ids as the database takes them, each once, in order."""
+    return list(dict.fromkeys(map(key, vehicle_ids)))
+
+
 def scope_object(scope: Scope) -> dict[str, object]:
     """A scope as our functions take it."""
     return {
         "organization_ids": list(scope.organization_ids),
-        "vehicle_ids": list(scope.vehicle_ids),
+        "vehicle_ids": keys(scope.vehicle_ids),
         "include_private": scope.include_private,
     }
 
@@ -84,7 +111,7 @@ def lease_from(row: Row, until: float, now: float) -> Lease:
 
 def lease_object(lease: Lease) -> dict[str, object]:
     """What fences a write: of a vehicle that was only peeked at, a token that nobody holds."""
-    return {"vehicle": lease.vehicle.id, "token": lease.token or "00000000-0000-0000-0000-000000000000"}
+    return {"vehicle": lease.vehicle.id, "token": lease.token or NOBODY}
 
 
 def outcome_from(row: Row) -> Outcome:

@@ -32,6 +32,7 @@ from tui.model import (
     as_runs,
 )
 from tui.stores import StoreError
+from tui.stores.merging import id_of
 from tui.stores.reading import gallery_in
 from tui.stores.supabase import answering as a
 from tui.stores.supabase import objects
@@ -39,7 +40,7 @@ from tui.stores.supabase.connection import Connection
 from tui.stores.supabase.faults import ProjectError
 from tui.stores.supabase.intake import intake
 from tui.stores.supabase.shape import Shape
-from tui.stores.supabase.sync import Sync
+from tui.stores.supabase.sync import Sync, parts
 
 _NO_IMAGE = "BF002"
 
@@ -84,7 +85,7 @@ class ServedStore:
         await self._sync.whole()
 
     async def _ask(self, function: str, **arguments: object) -> Any:
-        return await self._connection.rpc(f"image_backfill_{function}", arguments)
+        return await self._connection.rpc(f"image_backfill_{function}", a.sound(arguments))
 
     async def _write(self, function: str, **arguments: object) -> Any:
         if self.read_only:
@@ -131,36 +132,41 @@ class ServedStore:
 
     async def vehicle(self, vehicle_id: str) -> Vehicle | None:
         """One vehicle, or None."""
-        row = await self._ask("vehicle", vehicle=vehicle_id)
+        await self._sync.catch_up()
+        row = await self._ask("vehicle", vehicle=a.key(vehicle_id))
         return a.vehicle_from(row, self._clock()) if row else None
 
     async def gallery(self, vehicle_id: str) -> Gallery:
         """The source URLs of a vehicle."""
         found = await self._connection.ask(
-            lambda client: client.table("vehicles").select("origin_metadata").eq("id", vehicle_id)
+            lambda client: client.table("vehicles").select("origin_metadata").eq("id", a.key(vehicle_id))
         )
-        metadata: Any = found.data[0] if found.data else {}
-        return Gallery(vehicle_id, gallery_in(metadata.get("origin_metadata") or {}))
+        row: Any = found.data[0] if found.data else {}
+        metadata = row.get("origin_metadata")
+        return Gallery(vehicle_id, gallery_in(metadata) if isinstance(metadata, dict) else ())
 
     async def images(self, vehicle_id: str) -> tuple[StoredImage, ...]:
         """The image rows of a vehicle in order of position."""
-        return tuple(map(a.image_from, await self._ask("photos_of", vehicle=vehicle_id)))
+        return tuple(map(a.image_from, await self._ask("photos_of", vehicle=a.key(vehicle_id))))
 
     async def outcomes(self, vehicle_id: str) -> tuple[Outcome, ...]:
         """What became of a vehicle's candidates in earlier runs."""
-        return tuple(map(a.outcome_from, await self._ask("outcomes_of", vehicle=vehicle_id)))
+        return tuple(map(a.outcome_from, await self._ask("outcomes_of", vehicle=a.key(vehicle_id))))
 
     async def workload(self, scope: Scope, cap: int) -> Workload:
         """Claimable vehicles and the images that they have to come under `cap`."""
+        await self._sync.catch_up()
         return Workload(**await self._ask("workload", scope=a.scope_object(scope), cap=cap))
 
     async def workload_by_organization(self, scope: Scope, cap: int, limit: int) -> dict[str, Workload]:
         """The workload of the first `limit` vehicles to be claimed, by organization id."""
+        await self._sync.catch_up()
         found = await self._ask("workload_by_organization", scope=a.scope_object(scope), cap=cap, most=limit)
         return {row["organization_id"]: Workload(row["vehicles"], row["images"]) for row in found}
 
     async def peek(self, scope: Scope, offset: int, limit: int) -> tuple[Lease, ...]:
         """What `claim` would give, unclaimed."""
+        await self._sync.catch_up()
         found = await self._ask("peek", scope=a.scope_object(scope), skip=offset, most=limit)
         now = self._clock()
         return tuple(a.lease_from({**row, "token": ""}, 0.0, now) for row in found)
@@ -169,6 +175,14 @@ class ServedStore:
 
     async def claim(self, scope: Scope, limit: int, *, worker: str, run_id: str, ttl: float) -> tuple[Lease, ...]:
         """Lease up to `limit` vehicles for `ttl` seconds, organizations taking turns."""
+        claimed = await self._claim(scope, limit, worker, run_id, ttl)
+        if claimed or not limit:
+            return claimed
+        # Nothing that is known is left; there may be what nobody has looked at yet.
+        await self._sync.catch_up(at_once=True)
+        return await self._claim(scope, limit, worker, run_id, ttl)
+
+    async def _claim(self, scope: Scope, limit: int, worker: str, run_id: str, ttl: float) -> tuple[Lease, ...]:
         until = self._clock() + ttl
         found = await self._write(
             "claim", scope=a.scope_object(scope), most=limit, worker=worker, run_id=run_id, ttl=ttl
@@ -215,11 +229,16 @@ class ServedStore:
 
     async def retry(self, host: str | None = None, reason: str | None = None) -> int:
         """Forget matching refusals, and the mark or parking that rested on them."""
-        return int(await self._write("retry", for_host=host, for_reason=reason))
+        answer = await self._write("retry", for_host=host, for_reason=reason)
+        vehicles = answer["vehicles"]
+        while answer["more"]:
+            answer = await self._write("retry", for_host=host, for_reason=reason, began=answer["began"])
+            vehicles += answer["vehicles"]
+        return int(vehicles)
 
     async def unpark(self, vehicle_ids: Sequence[str]) -> int:
         """Forget the refusals of these vehicles, and the mark or parking that rested on them."""
-        return int(await self._write("unpark", vehicles=list(vehicle_ids)))
+        return sum([int(await self._write("unpark", vehicles=part)) for part in parts(a.keys(vehicle_ids))])
 
     async def join_run(self, record: RunRecord) -> str:
         """Write a worker's first report; the id of the live run over the same scope, else its own."""
@@ -249,4 +268,6 @@ class ServedStore:
         batch = await asyncio.to_thread(list, listings)
         if self.read_only:
             raise StoreError(f"{self.label} is open read-only: nothing was written.")
-        return await intake(self._connection, self._shape, batch)
+        report = await intake(self._connection, self._shape, batch)
+        await self._sync.take_in(list({id_of(listing.identity) for listing in batch}))
+        return report

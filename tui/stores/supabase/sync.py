@@ -6,7 +6,7 @@ This goes on where an operator only looks, too: it touches no row, object or mar
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from tui.stores.supabase.connection import Connection
 
@@ -15,6 +15,15 @@ SELDOM = 30.0
 
 SOON = 0.2
 """Seconds for which an answer to what changed is good for every screen that asks."""
+
+
+AT_ONCE = 2_000
+"""Vehicles in one request that names them."""
+
+
+def parts(vehicle_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Ids as many at once as one request names."""
+    return (vehicle_ids[start : start + AT_ONCE] for start in range(0, len(vehicle_ids), AT_ONCE))
 
 
 class Sync:
@@ -28,10 +37,10 @@ class Sync:
         self._caught_up_at = float("-inf")
         self._whole_at = float("-inf")
 
-    async def catch_up(self) -> None:
-        """Take in what changed, and the whole where only that tells."""
+    async def catch_up(self, *, at_once: bool = False) -> None:
+        """Take in what changed, and the whole where only that tells; `at_once` also where somebody has just done so."""
         async with self._catching:
-            if self._clock() - self._caught_up_at < SOON:
+            if self._clock() - self._caught_up_at < SOON and not at_once:
                 return
             answer = await self._connection.rpc("image_backfill_catch_up")
             while answer["more"]:
@@ -39,6 +48,11 @@ class Sync:
             if answer["stale"] and self._clock() - self._whole_at > SELDOM:
                 await self.whole()
             self._caught_up_at = self._clock()
+
+    async def take_in(self, vehicle_ids: Sequence[str]) -> None:
+        """Take in what this program itself has written of these vehicles."""
+        for part in parts(vehicle_ids):
+            await self._connection.rpc("image_backfill_take_in", {"vehicles": part})
 
     async def whole(self) -> None:
         """Take every row in again, part by part."""

@@ -151,7 +151,12 @@ BEGIN
   -- Sees that one of a vehicle's images is the primary one; whether it has any image.
   parts := '{}';
   IF columns @> ARRAY['vehicle_images.is_primary', 'vehicle_images.id'] THEN
-    parts := parts || 'UPDATE public.vehicle_images SET is_primary = true WHERE NOT first.is_primary IS TRUE AND vehicle_id = vehicle AND id::text = first.id;'::text;
+    parts := parts || $part$
+      BEGIN
+        UPDATE public.vehicle_images SET is_primary = true WHERE NOT first.is_primary IS TRUE AND vehicle_id = vehicle AND id::text = first.id;
+      EXCEPTION WHEN unique_violation THEN
+        NULL; -- somebody else chose one at this moment
+      END;$part$::text;
   END IF;
   IF 'vehicles.primary_image_url' = ANY (columns) THEN
     parts := parts || format('UPDATE public.vehicles SET primary_image_url = first.image_url %s WHERE id = vehicle AND COALESCE(primary_image_url, '''') = '''';',

@@ -86,6 +86,7 @@ DECLARE
   held uuid[];
   claimant CONSTANT text := worker;
   run CONSTANT text := run_id;
+  organizations CONSTANT text[] := ARRAY(SELECT jsonb_array_elements_text(scope->'organization_ids'));
 BEGIN
   -- What waited long enough, and what workers held who are gone.
   UPDATE public.image_backfill_jobs j
@@ -102,6 +103,7 @@ BEGIN
         lease_until = clock_timestamp() + make_interval(secs => ttl), lease_gallery = j.gallery, worker = claimant, run_id = run, retry_at = NULL
       WHERE j.vehicle_id = ANY (ids) AND j.open AND (j.wakes_at IS NULL OR j.wakes_at <= now())
         AND (j.is_public OR COALESCE((scope->>'include_private')::boolean, false))
+        AND (organizations = '{}' OR j.organization_id = ANY (organizations))
       RETURNING j.vehicle_id)
     SELECT array_agg(l.vehicle_id) INTO held FROM leased l;
     EXIT WHEN held IS NOT NULL;
@@ -169,17 +171,22 @@ BEGIN
     UPDATE public.image_backfill_jobs j SET lease_until = clock_timestamp() + make_interval(secs => ttl)
     FROM jsonb_array_elements(leases) l
     WHERE j.vehicle_id = (l->>'vehicle_id')::uuid AND j.lease_token = (l->>'token')::uuid AND j.lease_until > clock_timestamp()
-    RETURNING j.vehicle_id)
+      AND EXISTS (SELECT FROM public.vehicles v WHERE v.id = j.vehicle_id)
+    RETURNING j.lease_token)
   SELECT COALESCE(jsonb_agg(l->>'vehicle_id'), '[]') INTO lost FROM jsonb_array_elements(leases) l
-  WHERE NOT EXISTS (SELECT FROM alive a WHERE a.vehicle_id = (l->>'vehicle_id')::uuid);
+  WHERE NOT EXISTS (SELECT FROM alive a WHERE a.lease_token = (l->>'token')::uuid);
   RETURN lost;
 END $$;
 
--- The gate before every write of a worker; holds the job until the end of the transaction.
+-- The gate before every write of a worker; holds the job, and keeps the vehicle from going, until the end of the
+-- transaction.
 CREATE FUNCTION public.image_backfill_fence(vehicle uuid, token uuid) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM FROM public.image_backfill_jobs j
   WHERE j.vehicle_id = vehicle AND j.lease_token = token AND j.lease_until > clock_timestamp() FOR UPDATE;
+  IF FOUND THEN
+    PERFORM FROM public.vehicles v WHERE v.id = vehicle FOR KEY SHARE;
+  END IF;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'the lease on vehicle % is lost', vehicle USING ERRCODE = 'BF001';
   END IF;

@@ -22,23 +22,26 @@ BEGIN
   RETURN written;
 END $$;
 
--- Remembers outcomes, sees to the primary image, ends the lease: behind complete, fail and release.
+-- Remembers outcomes, the last word on each URL, sees to the primary image, ends the lease: behind complete, fail and
+-- release. Said again after an answer got lost, even while it is still at it, it does nothing more.
 CREATE FUNCTION public.image_backfill_settle(
   vehicle uuid, token uuid, outcomes jsonb, run text, completed boolean, failed boolean, retry timestamptz
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
+  ended uuid;
   grown boolean;
   has_images boolean;
   metadata jsonb;
 BEGIN
-  IF EXISTS (SELECT FROM public.image_backfill_jobs j WHERE j.vehicle_id = vehicle AND j.settled_token = token) THEN
-    RETURN; -- said again, after the answer got lost
+  SELECT j.settled_token INTO ended FROM public.image_backfill_jobs j WHERE j.vehicle_id = vehicle FOR UPDATE;
+  IF ended = token THEN
+    RETURN;
   END IF;
   PERFORM public.image_backfill_fence(vehicle, token);
   INSERT INTO public.image_backfill_outcomes AS known (vehicle_id, source_url, host, result, reason, detail, attempts, retry_at, run_id)
-  SELECT vehicle, o->>'source_url', o->>'host', o->>'result', o->>'reason', COALESCE(o->>'detail', ''),
-    COALESCE((o->>'attempts')::int, 0), to_timestamp((o->>'retry_at')::float8), run
-  FROM jsonb_array_elements(outcomes) o
+  SELECT DISTINCT ON (o.said->>'source_url') vehicle, o.said->>'source_url', o.said->>'host', o.said->>'result', o.said->>'reason',
+    COALESCE(o.said->>'detail', ''), COALESCE((o.said->>'attempts')::int, 0), to_timestamp((o.said->>'retry_at')::float8), run
+  FROM jsonb_array_elements(outcomes) WITH ORDINALITY AS o (said, place) ORDER BY o.said->>'source_url', o.place DESC
   ON CONFLICT (vehicle_id, url_key) DO UPDATE SET host = excluded.host, result = excluded.result, reason = excluded.reason,
     detail = excluded.detail, attempts = excluded.attempts, retry_at = excluded.retry_at, run_id = excluded.run_id, at = excluded.at;
 
@@ -47,7 +50,7 @@ BEGIN
     RAISE EXCEPTION 'vehicle % cannot be marked as backfilled: it has no image', vehicle USING ERRCODE = 'BF002';
   END IF;
   -- The row is locked before its gallery is looked at: whoever extends it does so before or after the mark.
-  SELECT v.origin_metadata INTO metadata FROM public.vehicles v WHERE v.id = vehicle FOR UPDATE;
+  SELECT v.origin_metadata INTO metadata FROM public.vehicles v WHERE v.id = vehicle FOR NO KEY UPDATE;
   SELECT j.lease_gallery <> public.image_backfill_digest(metadata) INTO grown FROM public.image_backfill_jobs j WHERE j.vehicle_id = vehicle;
   IF completed AND NOT grown THEN
     PERFORM public.image_backfill_write_metadata(vehicle, jsonb_build_object('images_backfilled', true,
@@ -84,18 +87,23 @@ CREATE FUNCTION public.image_backfill_refusals() RETURNS jsonb LANGUAGE sql STAB
     GROUP BY o.host, o.reason) g
 $$;
 
--- Forgets matching refusals (NULL matches all) and frees their vehicles; how many those are.
-CREATE FUNCTION public.image_backfill_retry(for_host text DEFAULT NULL, for_reason text DEFAULT NULL)
-RETURNS integer LANGUAGE plpgsql AS $$
+-- Forgets matching refusals (NULL matches all) that were there at `began`, and frees their vehicles: a part of them.
+-- Answers {"vehicles": how many were freed, "began", "more": whether to ask again}
+CREATE FUNCTION public.image_backfill_retry(
+  for_host text DEFAULT NULL, for_reason text DEFAULT NULL, began timestamptz DEFAULT now(), size integer DEFAULT 2000
+) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   ids uuid[];
+  found integer;
 BEGIN
-  WITH gone AS (
-    DELETE FROM public.image_backfill_outcomes o WHERE o.result IN ('refused', 'deferred')
-      AND (for_host IS NULL OR o.host = for_host) AND (for_reason IS NULL OR o.reason = for_reason)
-    RETURNING o.vehicle_id)
-  SELECT array_agg(DISTINCT g.vehicle_id) INTO ids FROM gone g;
-  RETURN public.image_backfill_reopen(COALESCE(ids, '{}'));
+  SELECT COALESCE(array_agg(DISTINCT m.vehicle_id), '{}'), count(*) INTO ids, found FROM (
+    SELECT o.vehicle_id FROM public.image_backfill_outcomes o WHERE o.result IN ('refused', 'deferred') AND o.at <= began
+      AND (for_host IS NULL OR o.host = for_host) AND (for_reason IS NULL OR o.reason = for_reason) LIMIT size) m;
+  -- Jobs are locked before what belongs to them, by whoever writes.
+  PERFORM FROM public.image_backfill_jobs j WHERE j.vehicle_id = ANY (ids) ORDER BY j.vehicle_id FOR UPDATE;
+  DELETE FROM public.image_backfill_outcomes o WHERE o.vehicle_id = ANY (ids) AND o.result IN ('refused', 'deferred')
+    AND (for_host IS NULL OR o.host = for_host) AND (for_reason IS NULL OR o.reason = for_reason);
+  RETURN jsonb_build_object('vehicles', public.image_backfill_reopen(ids), 'began', began, 'more', found = size);
 END $$;
 
 -- Forgets the refusals of these vehicles; how many had any, were parked or waited.
@@ -106,15 +114,16 @@ DECLARE
       j.parked OR j.retry_at IS NOT NULL OR EXISTS (
         SELECT FROM public.image_backfill_outcomes o WHERE o.vehicle_id = j.vehicle_id AND o.result IN ('refused', 'deferred'))));
 BEGIN
+  PERFORM FROM public.image_backfill_jobs j WHERE j.vehicle_id = ANY (ids) ORDER BY j.vehicle_id FOR UPDATE;
   DELETE FROM public.image_backfill_outcomes o WHERE o.vehicle_id = ANY (ids) AND o.result IN ('refused', 'deferred');
   RETURN public.image_backfill_reopen(ids);
 END $$;
 
+-- Frees vehicles whose jobs the caller has locked; how many.
 CREATE FUNCTION public.image_backfill_reopen(ids uuid[]) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
   changed integer;
 BEGIN
-  PERFORM FROM public.image_backfill_jobs j WHERE j.vehicle_id = ANY (ids) ORDER BY j.vehicle_id FOR UPDATE;
   -- A marked vehicle has candidates without an outcome again, so its mark would not be true.
   PERFORM public.image_backfill_write_metadata(j.vehicle_id, '{}', ARRAY['images_backfilled', 'images_backfilled_at'])
   FROM public.image_backfill_jobs j WHERE j.vehicle_id = ANY (ids) AND j.marked;

@@ -1,0 +1,56 @@
+"""One suite for every store. A test that asks for `shelf` runs against each of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import certifi
+import pytest
+import pytest_asyncio
+
+from tests.stores.contract.shelves import LACKING, REMOTE, LocalShelf, ProjectShelf, Shelf, served_project
+from tui.stores import Store
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs(*features): only stores whose tables can hold these, see `LACKING`")
+    config.addinivalue_line("markers", "remote: only stores whose answers can get lost on the way")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "shelf" in metafunc.fixturenames:
+        needs = {feature for mark in metafunc.definition.iter_markers("needs") for feature in mark.args}
+        remote = metafunc.definition.get_closest_marker("remote")
+        kinds = [kind for kind in (REMOTE if remote else LACKING) if not needs & LACKING[kind]]
+        metafunc.parametrize("shelf", kinds, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def _few_authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Every store that is opened reads the list of certificate authorities, which takes longer than a test."""
+    few = tmp_path_factory.mktemp("authorities") / "one.pem"
+    end = "-----END CERTIFICATE-----"
+    few.write_text(Path(certifi.where()).read_text().partition(end)[0] + end)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(certifi, "where", lambda: str(few))
+        yield
+
+
+@pytest_asyncio.fixture
+async def shelf(request: pytest.FixtureRequest, tmp_path: Path, _few_authorities: None) -> AsyncIterator[Shelf]:
+    """An empty store of one kind."""
+    kind: str = request.param
+    shelf: Shelf
+    if kind == "local":
+        shelf = await LocalShelf(kind, tmp_path / "shelf").start()
+    else:
+        shelf = await ProjectShelf(kind, served_project(request.getfixturevalue("stack"), kind)).start()
+    yield shelf
+    await shelf.close()
+
+
+@pytest.fixture
+def store(shelf: Shelf) -> Store:
+    """The store of the shelf."""
+    return shelf.store
