@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tui.model import SILENCE, Phase, RunOptions, RunRecord, Tally, Wish, as_runs
@@ -153,6 +153,7 @@ shares = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(shares, st.randoms(use_true_random=False))
 def test_a_run_does_not_depend_on_the_order_of_its_shares(parts: list[RunRecord], random: object) -> None:
     mixed = list(parts)
@@ -160,6 +161,7 @@ def test_a_run_does_not_depend_on_the_order_of_its_shares(parts: list[RunRecord]
     assert as_run(mixed) == as_run(parts)
 
 
+@settings(deadline=None)
 @given(shares)
 def test_a_run_holds_no_less_than_its_shares(parts: list[RunRecord]) -> None:
     run = as_run(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import io
 
@@ -11,6 +12,7 @@ from tui.demo.cars import HOSTILE_TITLE
 from tui.demo.galleries import Photo
 from tui.demo.world import SEEDED_IMAGES, DemoVehicle, Standing, World
 from tui.model import SOURCE, Lease, Listing, Scope, Settlement, StoredImage
+from tui.stores import LeaseLost
 from tui.stores.local import LocalStore
 from tui.stores.local.planting import Plants, plant
 from tui.stores.merging import id_of
@@ -27,7 +29,8 @@ async def seed_store(store: LocalStore, world: World) -> None:
     while todo := await _unstored(store, partial):
         leases = await store.claim(Scope(vehicle_ids=todo), len(todo), worker="demo", run_id="", ttl=_LEASE)
         for lease in leases:
-            await _begin(store, lease, partial[lease.vehicle.id])
+            with contextlib.suppress(LeaseLost):  # a busy machine was slower than that: once more
+                await _begin(store, lease, partial[lease.vehicle.id])
         if not leases:
             await asyncio.sleep(_LEASE / 10)  # a killed seeding's leases run out
 

@@ -39,11 +39,13 @@ class Once:
 class Reporter:
     """Reports of one worker, one after the other: `record` gives the next, `obey` hears what is wanted.
 
-    What is wanted here is told first, and while anything is untold no answer is heard: it may be older.
+    What is wanted here is told first, and while anything is untold no answer is heard: it may be older. `workers` are
+    at work on the run, this one included; `shared` means that there has been another one at some time.
     """
 
     def __init__(self, store: Store, record: Callable[[], RunRecord], obey: Callable[[Wish], None], log: Log) -> None:
         self.workers = 1
+        self.shared = False
         self._store = store
         self._record = record
         self._obey = obey
@@ -86,6 +88,7 @@ class Reporter:
             return
         self._once.worked()
         self.workers = orders.workers
+        self.shared |= orders.workers > 1
         if not self._untold:
             self._obey(orders.wish)
 

@@ -241,7 +241,7 @@ class Trickle:
 
     async def _expect_of_shared(self) -> None:
         """Ask what is ahead once more where others take from it as well."""
-        if self._reporter.workers > 1:
+        if self._reporter.shared:
             await self._expect()
 
     async def _work(self) -> None:
