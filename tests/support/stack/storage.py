@@ -25,7 +25,8 @@ from tests.support.stack.parts import Parts
 
 BUCKET = "vehicle-images"
 _RESTORE = f"""
-truncate storage.objects, storage.buckets;
+delete from storage.objects;
+delete from storage.buckets;
 insert into storage.buckets (id, name, public) values ('{BUCKET}', '{BUCKET}', true);
 """
 _CONFIG = """
