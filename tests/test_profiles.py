@@ -255,6 +255,12 @@ def test_a_folder_that_cannot_be_written_is_told() -> None:
         remember(Profile("mine", supabase_url="https://a.example"), {"BACKFILL_CONFIG": "/proc/none/config.toml"})
 
 
+def test_another_store_is_no_profiles(environ: dict[str, str], tmp_path: Path) -> None:
+    elsewhere = load(environ | KEYS, tmp_path, profile="production").at("local:x")
+    assert (elsewhere.store, elsewhere.profile, elsewhere.color, elsewhere.project) == ("local:x", "", "none", "")
+    assert elsewhere.read_only
+
+
 def test_no_dump_of_settings_lays_the_key_open(environ: dict[str, str], tmp_path: Path) -> None:
     settings = load(environ | AMBIENT, tmp_path)
     assert "ambient-key" not in f"{settings} {asdict(settings)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tui.model import Finding
@@ -35,4 +35,4 @@ class Doors:
 
     def local(self, folder: str) -> Opening:
         """Opens the store in a folder."""
-        return lambda: self.store(replace(self.settings, store=f"local:{folder}"))
+        return lambda: self.store(self.settings.at(f"local:{folder}"))

@@ -21,7 +21,8 @@ MOST_WORKERS = 64
 
 EPILOG = """\
 Without a command the app opens. Every flag that tunes a run can also be set as BACKFILL_<NAME> in the environment
-or in .env, or in config.toml; flags win. Exit codes: 0 ran, 1 could not run, 2 usage, 130 interrupted after a drain."""
+or in .env, or in config.toml; flags win, and a profile's project wins over that of the environment.
+Exit codes: 0 ran, 1 could not run, 2 usage, 130 interrupted after a drain."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import platformdirs
@@ -47,7 +46,7 @@ async def open_demo_session(settings: Settings, folder: Path, *, images: bool = 
     """The demo world as a session; its own names are the only ones exempt from the address rules."""
     demo = await open_demo(demo_folder(folder), serve=images)
     command = "backfill-tui --demo" if folder == Path() else f"backfill-tui --demo={folder}"
-    settings = replace(settings, store=f"local:{demo.folder}", profile="", color="none")
+    settings = settings.at(f"local:{demo.folder}")
     command = f"{command} --read-only" if settings.read_only else command
     return Session(demo.store, settings, "demo · local", demo.exempt, command, on_close=demo.close)
 

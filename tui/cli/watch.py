@@ -40,10 +40,11 @@ def counters(snapshot: Snapshot) -> str:
 def progress_line(snapshot: Snapshot) -> str:
     """A run in one line."""
     eta = f"   ETA {duration(snapshot.eta)}" if snapshot.eta is not None else ""
+    trouble = f"   waiting: {clean(snapshot.trouble)}" if snapshot.trouble else ""
     return (
         f"{snapshot.phase.value}   {snapshot.vehicles_done:,} / {plural(snapshot.vehicles_total, 'vehicle')}   "
         f"{snapshot.tally.done:,} / {plural(snapshot.images_total, 'image')}   {counters(snapshot)}   "
-        f"{snapshot.images_per_second:.1f} images/s   {byte_rate(snapshot.bytes_per_second)}{eta}"
+        f"{snapshot.images_per_second:.1f} images/s   {byte_rate(snapshot.bytes_per_second)}{eta}{trouble}"
     )
 
 

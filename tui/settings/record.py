@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import platformdirs
 
@@ -66,6 +66,10 @@ class Settings:
         """Run options with these defaults."""
         scope = Scope(organization_ids=organization_ids, include_private=self.include_private)
         return RunOptions(self.batch_size, self.max_images, self.limit, self.pace, scope, dry_run)
+
+    def at(self, store: str) -> Settings:
+        """These settings on another store, which is no profile's."""
+        return replace(self, store=store, profile="", color="none", key_variable="")
 
     @property
     def project(self) -> str:
