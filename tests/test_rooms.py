@@ -14,7 +14,9 @@ def loaded_by(module: str) -> set[str]:
     return {name.partition(".")[0] for name in done.stdout.split()}
 
 
-@pytest.mark.parametrize("module", ["tui.trickle.run", "tui.trickle.session", "tui.cli.commands"])
+@pytest.mark.parametrize(
+    "module", ["tui.trickle.run", "tui.trickle.session", "tui.cli.commands", "tui.stores.supabase"]
+)
 def test_the_engine_and_the_commands_load_neither_screen_nor_supabase(module: str) -> None:
     assert not {"textual", "supabase"} & loaded_by(module)
 

@@ -4,17 +4,13 @@ import asyncio
 import socket
 import ssl
 import threading
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.images.loopback import Loopback, reply
+from tests.support.certificates import self_signed
 from tui.images.fetch import Fetcher, Limits, headers
 from tui.images.guard import Guard, is_public
 from tui.images.transport import IDLE_CONNECTIONS, make_client
@@ -26,22 +22,6 @@ def closed_port() -> int:
         it.bind(("127.0.0.1", 0))
         port: int = it.getsockname()[1]
         return port
-
-
-def self_signed(name: str, path: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    today = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(today - timedelta(days=1))
-        .not_valid_after(today + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.write_bytes(secret + certificate.public_bytes(Encoding.PEM))
-    return path
 
 
 async def size_of(client: httpx.AsyncClient, url: str) -> int:

@@ -181,7 +181,7 @@ async def test_short_patience_holds_against_silence(project: Project) -> None:
 async def test_what_took_the_time_is_told_when_the_last_try_was_cut_short(project: Project) -> None:
     project.gateway.fault("vehicles", Answer(503))
     project.gateway.fault("vehicles", Hold(), times=None)
-    async with connected(project) as connection:
+    async with connected(project, waits=Waits(scale=0.1)) as connection:
         error = await stopped(connection, patience=20)
     assert re.search(r"answers 503 \(Service Unavailable\), and still did after 2\d s", str(error))
 
@@ -377,7 +377,7 @@ async def test_a_key_that_cannot_be_one_is_not_sent(key: str) -> None:
 async def test_a_port_where_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    connection = await Connection.open(f"http://127.0.0.1:{port}", Secret("k"), waits=Waits(scale=0.01))
+    connection = await Connection.open(f"http://127.0.0.1:{port}", Secret("k"), waits=Watched())
     with pytest.raises(ProjectError, match=r"cannot be reached \(connection refused\), and still did after"):
         await count(connection, patience=8)
     await connection.close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Callable, Iterator
+
 import pytest
 
 from tests.support.stack import Answer, Project, Stack
@@ -49,6 +52,20 @@ def odd(stack: Stack) -> Project:
     project = stack.project("odd", ODD)
     project.gateway.reset()
     return project
+
+
+@pytest.fixture
+def make(stack: Stack) -> Iterator[Callable[[str], Project]]:
+    """Makes projects that end with the test."""
+    made: list[Project] = []
+
+    def one(schema: str) -> Project:
+        made.append(stack.project(f"made_{uuid.uuid4().hex}", schema))
+        return made[-1]
+
+    yield one
+    for project in made:
+        stack.drop(project)
 
 
 async def shape_of(project: Project, organizations_table: str = "", *, listed: bool = True) -> Shape:
@@ -127,19 +144,14 @@ async def test_a_table_of_organizations_that_is_not_there_is_told(odd: Project, 
 
 
 @pytest.mark.parametrize("listed", [True, False])
-async def test_what_cannot_be_done_without_is_told(stack: Stack, listed: bool) -> None:
-    project = stack.project("empty", EMPTY)
-    project.gateway.reset()
+async def test_what_cannot_be_done_without_is_told(make: Callable[[str], Project], listed: bool) -> None:
+    project = make(EMPTY)
     with pytest.raises(Problem, match=r"lacks a column of the table vehicles \(column vehicles.origin_metadata does"):
         await shape_of(project, listed=listed)
     project.sql("alter table vehicles add origin_metadata jsonb")
-    try:
-        project.reload_schema()
-        with pytest.raises(Problem, match="does not have the table vehicle_images"):
-            await shape_of(project, listed=listed)
-    finally:
-        project.sql("alter table vehicles drop origin_metadata")
-        project.reload_schema()
+    project.reload_schema()
+    with pytest.raises(Problem, match="does not have the table vehicle_images"):
+        await shape_of(project, listed=listed)
 
 
 async def test_tables_kept_from_the_key_are_told_from_missing_ones(lean: Project) -> None:
@@ -163,16 +175,18 @@ async def test_the_source_that_the_check_admits_is_found(production: Project, le
     assert await source_of(bare) == "external_import"  # there is no such column
 
 
-async def test_the_source_is_found_where_nothing_else_would_stop_a_row(stack: Stack, odd: Project) -> None:
+async def test_the_source_is_found_where_nothing_else_would_stop_a_row(
+    make: Callable[[str], Project], odd: Project
+) -> None:
     assert await source_of(odd) == "bat_import"
-    assert await source_of(stack.project("loose", LOOSE)) == "external_import"
+    assert await source_of(make(LOOSE)) == "external_import"
 
 
-async def test_a_table_that_admits_no_import_is_told(stack: Stack) -> None:
+async def test_a_table_that_admits_no_import_is_told(make: Callable[[str], Project]) -> None:
     with pytest.raises(Problem, match=r"admits none of the sources external_import, organization_import, bat_import"):
-        await source_of(stack.project("closed_door", CLOSED_DOOR))
+        await source_of(make(CLOSED_DOOR))
     with pytest.raises(Problem, match=r'null value in column "user_id"'):
-        await source_of(stack.project("full", FULL))
+        await source_of(make(FULL))
 
 
 async def test_read_only_tries_no_source(lean: Project) -> None:

@@ -13,9 +13,10 @@ import httpx
 from tui import __version__
 from tui.settings import Secret
 from tui.stores import LeaseLost
-from tui.stores.supabase.address import is_loopback, project_url, usable_key
+from tui.stores.supabase.address import project_url, usable_key
 from tui.stores.supabase.answers import Refused, check
 from tui.stores.supabase.faults import LEASE_LOST, SILENCE, Fault, ProjectError, judge, judge_network, silent
+from tui.stores.supabase.transport import Connections
 from tui.stores.supabase.waits import Troubles, Waits
 
 if TYPE_CHECKING:
@@ -211,8 +212,7 @@ def _http_client(url: str, key: Secret, *, read_only: bool) -> httpx.AsyncClient
     return httpx.AsyncClient(
         headers={"User-Agent": f"backfill-tui/{__version__}"},
         timeout=TIMEOUT,
-        limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=30.0),
-        trust_env=not is_loopback(url),
+        transport=Connections(url, CONNECTIONS),
         event_hooks={"request": [sign], "response": [functools.partial(check, key=key)]},
     )
 

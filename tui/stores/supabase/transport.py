@@ -1,0 +1,92 @@
+"""How requests reach a project: many connections to one host, each kept for the next request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+from tui.stores.supabase.address import is_loopback
+
+KEEPALIVE = 30.0
+
+
+class _Body(httpx.AsyncByteStream):
+    """An answer's body that says once when it has been closed."""
+
+    def __init__(self, stream: httpx.AsyncByteStream, closed: Callable[[], Awaitable[None]]) -> None:
+        self._stream = stream
+        self._closed = closed
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._stream:
+            yield chunk
+
+    async def aclose(self) -> None:
+        try:
+            await self._stream.aclose()
+        finally:
+            closed, self._closed = self._closed, _nothing
+            await closed()
+
+
+async def _nothing() -> None:
+    pass
+
+
+class Connections(httpx.AsyncBaseTransport):
+    """Up to `limit` requests at once, each on a connection of its own; the one used last is used next.
+
+    httpcore looks at every connection of a pool several times for every request, which takes more than the request
+    itself where 64 are under way. Pools of one connection spare that.
+    """
+
+    def __init__(self, url: str, limit: int) -> None:
+        self._ssl = httpx.create_ssl_context()
+        self._proxy = proxy_of(url)
+        self._turns = asyncio.Semaphore(limit)
+        self._idle: list[httpx.AsyncHTTPTransport] = []
+        self._over = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request as soon as it is its turn."""
+        await self._turns.acquire()
+        connection = self._idle.pop() if self._idle else self._new()
+        try:
+            response = await connection.handle_async_request(request)
+        except BaseException:
+            self._turns.release()
+            await connection.aclose()
+            raise
+        assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - as every async transport's is
+        response.stream = _Body(response.stream, lambda: self._give_back(connection))
+        return response
+
+    async def aclose(self) -> None:
+        """Close every connection without a request in it; the others end with theirs."""
+        self._over = True
+        while self._idle:
+            await self._idle.pop().aclose()
+
+    async def _give_back(self, connection: httpx.AsyncHTTPTransport) -> None:
+        self._turns.release()
+        if self._over:
+            await connection.aclose()
+        else:
+            self._idle.append(connection)
+
+    def _new(self) -> httpx.AsyncHTTPTransport:
+        limits = httpx.Limits(max_connections=1, keepalive_expiry=KEEPALIVE)
+        return httpx.AsyncHTTPTransport(verify=self._ssl, limits=limits, proxy=self._proxy)
+
+
+def proxy_of(url: str) -> str | None:
+    """The proxy that the environment names for a project; none leads to this machine."""
+    parts = urlsplit(url)
+    if is_loopback(url) or proxy_bypass(parts.hostname or ""):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")
