@@ -44,9 +44,9 @@ class Request(Protocol[T_co]):
 
 
 class Connection:
-    """Every request goes through one retry policy: network errors, overload, restarts and the like are waited out,
+    """Network errors, overload, restarts and the like are waited out, and everything else is a `ProjectError`.
 
-    reads and writes alike, since every write here is idempotent; everything else is a `ProjectError`.
+    Writes are tried again as reads are: every write here is idempotent.
     """
 
     def __init__(
