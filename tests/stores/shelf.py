@@ -25,14 +25,8 @@ class Clock(Protocol):
 
 
 def listing(name: str, *urls: str, organization: str | None = "Acme", **fields: object) -> Listing:
-    return Listing(
-        identity=f"vin:{name}",
-        vin=name,
-        make=name,
-        organization=organization,
-        image_urls=urls or ("http://a/1.jpg", "http://a/2.jpg"),
-        **fields,  # type: ignore[arg-type]
-    )
+    told = {"vin": name, "make": name, "image_urls": urls or ("http://a/1.jpg", "http://a/2.jpg")}
+    return Listing(identity=f"vin:{name}", organization=organization, **{**told, **fields})  # type: ignore[arg-type]
 
 
 def image(lease: Lease, position: int = 0, file_hash: str = "", url: str = "") -> StoredImage:

@@ -20,7 +20,7 @@ def gallery_in(metadata: Mapping[str, object]) -> tuple[object, ...]:
         try:
             # A list that was encoded twice, or one bare URL.
             gallery = json.loads(gallery, parse_constant=_refuse)
-        except ValueError:
+        except (ValueError, RecursionError):
             return (gallery,) if str(gallery).strip(" ") else ()
     return tuple(gallery) if isinstance(gallery, list) else ()
 

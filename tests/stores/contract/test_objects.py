@@ -20,10 +20,10 @@ async def test_an_object_opens_under_its_url(store: Store, shelf: Shelf) -> None
     assert shelf.objects() == {"v/external_import/a b.jpg": b"second, longer"}
 
 
-@pytest.mark.parametrize("path", ["../x", "/x", "a//b", "a/./b", "a/../../b", "", "ü.jpg", "a\\b", "a\nb"])
-async def test_an_object_stays_in_its_bucket(store: Store, path: str) -> None:
-    with pytest.raises(ValueError, match="not an object path"):
-        await store.put_object(path, io.BytesIO(b""), "image/jpeg")
+async def test_an_object_stays_in_its_bucket(store: Store) -> None:
+    for path in ("../x", "/x", "a//b", "a/./b", "a/../../b", "", "ü.jpg", "a\\b", "a\nb"):
+        with pytest.raises(ValueError, match="not an object path"):
+            await store.put_object(path, io.BytesIO(b""), "image/jpeg")
 
 
 async def test_an_object_that_breaks_off_leaves_nothing(store: Store, shelf: Shelf) -> None:

@@ -1,22 +1,22 @@
 -- What the project's own tables say, whatever columns they have: everything below reads these views and writes through
 -- these functions, which are made of the columns that are there now.
 
--- The number of URLs in a gallery. A string may hold one URL, or a list that was encoded twice.
-CREATE FUNCTION public.image_backfill_url_count(gallery jsonb) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$
+-- The URLs of a gallery. A string may hold one URL, or a list that was encoded twice.
+CREATE FUNCTION public.image_backfill_urls(gallery jsonb) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
   content jsonb;
 BEGIN
   IF jsonb_typeof(gallery) = 'array' THEN
-    RETURN jsonb_array_length(gallery);
+    RETURN gallery;
   ELSIF jsonb_typeof(gallery) IS DISTINCT FROM 'string' OR btrim(gallery #>> '{}') = '' THEN
-    RETURN 0;
+    RETURN '[]';
   END IF;
   BEGIN
     content := (gallery #>> '{}')::jsonb;
   EXCEPTION WHEN others THEN
-    RETURN 1;
+    RETURN jsonb_build_array(gallery);
   END;
-  RETURN CASE WHEN jsonb_typeof(content) = 'array' THEN jsonb_array_length(content) ELSE 0 END;
+  RETURN CASE WHEN jsonb_typeof(content) = 'array' THEN content ELSE '[]' END;
 END $$;
 
 -- Changes whenever the gallery of a vehicle does.
@@ -113,9 +113,9 @@ BEGIN
       %7$s AS vin,
       v.origin_metadata->>'image_urls' IS NOT NULL AS listed,
       CASE WHEN jsonb_typeof(v.origin_metadata->'image_urls') = 'array' THEN jsonb_array_length(v.origin_metadata->'image_urls')
-        ELSE public.image_backfill_url_count(COALESCE(NULLIF(v.origin_metadata->'image_urls', 'null'::jsonb), v.origin_metadata->'images')) END AS url_count,
+        ELSE jsonb_array_length(public.image_backfill_urls(COALESCE(NULLIF(v.origin_metadata->'image_urls', 'null'::jsonb), v.origin_metadata->'images'))) END AS url_count,
       COALESCE(jsonb_hash_extended(COALESCE(NULLIF(v.origin_metadata->'image_urls', 'null'::jsonb), v.origin_metadata->'images'), 0), 0) AS gallery,
-      COALESCE(lower(btrim(v.origin_metadata->>'images_backfilled')) IN ('true', 'tru', 'tr', 't', 'yes', 'ye', 'y', 'on', '1'), false) AS marked,
+      COALESCE(lower(btrim(v.origin_metadata->>'images_backfilled', E' \t\n\r\v\f')) IN ('true', 'tru', 'tr', 't', 'yes', 'ye', 'y', 'on', '1'), false) AS marked,
       photos.stored, photos.ours,
       v.origin_metadata, %9$s AS changed_at
     FROM public.vehicles v LEFT JOIN LATERAL (

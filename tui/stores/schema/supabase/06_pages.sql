@@ -14,14 +14,14 @@ SELECT j.vehicle_id AS id, j.title, NULLIF(j.organization_id, '') AS organizatio
   CASE WHEN j.lease_until > clock_timestamp() THEN j.worker END AS leased_by,
   COALESCE((
     SELECT jsonb_agg(h.host ORDER BY h.place) FROM (
-      SELECT lower(CASE WHEN a.named LIKE '[%' THEN split_part(a.named, ']', 1) || ']' ELSE split_part(a.named, ':', 1) END) AS host,
+      SELECT lower(CASE WHEN a.named LIKE '[%' THEN split_part(substr(a.named, 2), ']', 1) ELSE split_part(a.named, ':', 1) END) AS host,
         min(u.place) AS place
       FROM (SELECT COALESCE(NULLIF(v.origin_metadata->'image_urls', 'null'::jsonb), v.origin_metadata->'images') AS urls) g
-      CROSS JOIN LATERAL jsonb_array_elements_text(CASE jsonb_typeof(g.urls) WHEN 'array' THEN g.urls ELSE jsonb_build_array(g.urls) END)
+      CROSS JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(g.urls) WHEN 'array' THEN g.urls ELSE public.image_backfill_urls(g.urls) END)
         WITH ORDINALITY AS u (url, place)
       CROSS JOIN LATERAL (
-        SELECT split_part(split_part(split_part(split_part(split_part(u.url, '://', 2), '/', 1), '?', 1), '#', 1), '@', -1) AS named) a
-      GROUP BY 1) h
+        SELECT split_part(substring(u.url #>> '{}' FROM '^\s*(?:[[:alpha:]][[:alnum:]+.-]*:)?//([^/?#]*)'), '@', -1) AS named) a
+      WHERE jsonb_typeof(u.url) = 'string' GROUP BY 1) h
     WHERE h.host <> ''), '[]') AS hosts
 FROM public.image_backfill_jobs j JOIN public.vehicles v ON v.id = j.vehicle_id;
 
