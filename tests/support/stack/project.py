@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ class Project:
     def __init__(self, name: str, schema: str, cluster: Cluster, parts: Parts, folder: Path, group: int, loop: Loop):
         cluster.create_database(name, (FOLDER / "bootstrap.sql").read_text(), schema)
         folder.mkdir()
-        self.name, self._cluster = name, cluster
+        self.name, self._cluster, self._folder = name, cluster, folder
         self._hand: psycopg.Connection[tuple[Any, ...]] | None = None
         self._rest = PostgREST(parts.postgrest, folder, cluster.dsn(name, "authenticator"), group)
         self._storage = Storage(parts, folder, cluster, group)
@@ -106,12 +107,18 @@ class Project:
             self._hand.close()
 
     def close(self) -> None:
-        """End its servers and drop its database."""
+        """End its servers; its databases stay."""
         self.gateway.close()
         self._rest.close()
         self._storage.close()
         self.forget_connection()
+
+    def drop(self) -> None:
+        """End it and leave nothing of it."""
+        self.close()
+        self._storage.drop()
         self._cluster.drop_database(self.name)
+        shutil.rmtree(self._folder)
 
     def _connection(self) -> psycopg.Connection[tuple[Any, ...]]:
         if self._hand is None or self._hand.closed:

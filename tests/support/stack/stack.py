@@ -44,7 +44,7 @@ class Stack:
 
     def drop(self, project: Project) -> None:
         """End a project before the stack ends."""
-        self._projects.pop(project.name).close()
+        self._projects.pop(project.name).drop()
 
     def stop_database(self, mode: ShutdownMode = "fast") -> None:
         """Take the database from under all projects: `fast` in order, `immediate` as a crash does."""

@@ -96,4 +96,8 @@ class Storage:
     def close(self) -> None:
         if self._daemon:
             self._daemon.close()
+
+    def drop(self) -> None:
+        """Drop its database, once it is closed."""
+        if self._daemon:
             self._cluster.drop_database(self._database)
