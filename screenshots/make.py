@@ -11,9 +11,10 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tui.app.app import BackfillApp
 from tui.app.doors import Doors
@@ -24,28 +25,52 @@ from tui.images.guard import Guard
 from tui.images.obtain import Images
 from tui.images.pace import PROFILES, Pace
 from tui.model import (
+    Finding,
     HostPace,
     Mark,
     Outcome,
     Phase,
     RunOptions,
+    RunRecord,
     Scope,
     Snapshot,
+    Tally,
     VehicleResult,
+    Wish,
     Workload,
 )
-from tui.settings import Settings
+from tui.settings import CONFIG_VARIABLE, FOREIGN_NAMES, PREFIX, Profile, Settings, load_settings, remember
+from tui.stores import Store
+from tui.stores.local import LocalStore
+from tui.stores.schema import VERSION
+from tui.stores.supabase import verdicts
+from tui.stores.supabase.shape import Shape, Table
+from tui.stores.supabase.verdicts import Claims, Installed, Powers
 from tui.trickle.plan import PlannedVehicle, plan
 from tui.trickle.progress import LaneView, Progress
 from tui.trickle.run import Trickle
 from tui.trickle.session import Session
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent.resolve()
 NOW = 1_767_603_667.0  # 2026-01-05 09:01:07 UTC
 LARGE, SMALL = (120, 36), (80, 24)
 LANES, DONE, RATE = 10, 41, 14.0
 
 Shot = Callable[[str], None]
+
+PROFILES_FILE = """
+[profiles.production]
+supabase_url = "https://qwzkfmtrhpnbvdcx.supabase.co"
+color = "red"
+key_variable = "PROD_SERVICE_KEY"
+
+[profiles.audit]
+supabase_url = "https://qwzkfmtrhpnbvdcx.supabase.co"
+color = "amber"
+key_variable = "AUDIT_SERVICE_KEY"
+read_only = true
+"""
+STAGING = Profile("staging", "https://lmtsqvbnxkwhzjrd.supabase.co", color="green")
 
 
 class Ticking:
@@ -129,14 +154,17 @@ async def real_run(demo: Demo, limit: int) -> tuple[Snapshot, tuple[VehicleResul
 
 
 async def drawn(
-    session: Session, folder: Path, size: tuple[int, int], act: Callable[[BackfillApp, Shot], Awaitable[None]]
+    session: Session,
+    folder: Path,
+    size: tuple[int, int],
+    act: Callable[[BackfillApp, Shot], Awaitable[None]],
 ) -> None:
     """Let `act` work the app and take its pictures."""
 
     async def opening() -> Session:
         return session
 
-    app = BackfillApp(Doors(opening, lambda _: opening()), opening, clock=lambda: NOW)
+    app = BackfillApp(Doors(opening, lambda _: opening(), examine=findings), opening, clock=lambda: NOW)
     async with app.run_test(size=size) as pilot:
 
         def shot(name: str) -> None:
@@ -181,6 +209,85 @@ async def after_a_run(app: BackfillApp, shot: Shot) -> None:
     shot("history")
 
 
+async def findings(settings: Settings) -> AsyncIterator[Finding]:
+    """A project with two wishes left, judged by the doctor's own rules."""
+    shape = Shape(
+        vehicles=Table("vehicles", frozenset({"id", "is_public", "updated_at", "origin_organization_id"})),
+        images=Table(
+            "vehicle_images", frozenset({"vehicle_id", "source", "file_hash", "source_url", "position", "is_primary"})
+        ),
+        links=Table("organization_vehicles"),
+        queue=Table("import_queue", frozenset({"id"})),
+        organizations=Table("businesses", frozenset({"id", "business_name"})),
+        organization_name="business_name",
+        installed=True,
+    )
+    there = {"images of a vehicle": False, "the same bytes once in a vehicle": True}
+    yield verdicts.key(Claims("service_role"), Powers(True, True, True, "service_role"), NOW)
+    for finding in verdicts.tables(shape):
+        yield finding
+    for finding in verdicts.bucket(None, settings.max_bytes):
+        yield finding
+    yield verdicts.clock(0.4)
+    yield verdicts.our_sql(Installed(version=VERSION))
+    yield verdicts.statement_timeout(8.0)
+    yield verdicts.indexes(there, shape)
+
+
+async def examined(app: BackfillApp, shot: Shot) -> None:
+    await press(app, "D")
+    shot("doctor")
+
+
+async def connecting(app: BackfillApp, shot: Shot) -> None:
+    await press(app, "ctrl+o", "c")
+    await press(app, "down", "down", "enter", *"0123456789abcdefghijklmnopqrst")
+    shot("connect")
+
+
+async def shared(app: BackfillApp, shot: Shot) -> None:
+    await press(app, "F", "down", "down", "down")
+    shot("fleet")
+
+
+async def with_a_fleet(folder: Path) -> LocalStore:
+    """The store as three machines work on it, one of which has fallen silent, at an instant that does not pass."""
+    store = await LocalStore.open(folder, clock=lambda: NOW)
+    whole = RunRecord(
+        run_id="20260105-085241-7c1e",
+        worker="mini:4242.7c3f",
+        started_at=NOW - 506,
+        seen_at=NOW - 1,
+        ended_at=None,
+        phase=Phase.RUNNING,
+        options=RunOptions(limit=1_000),
+        tally=Tally(stored=1_204, refused=41, bytes=24_600_000),
+        vehicles_done=118,
+        vehicles_total=300,
+        images_per_second=9.4,
+        bytes_per_second=191_000,
+    )
+    one = Scope(organization_ids=((await store.organizations(filter="Gulf")).rows[0].id,))
+    paused = replace(
+        whole,
+        run_id="20260105-084902-20b9",
+        started_at=NOW - 725,
+        vehicles_total=38,
+        vehicles_done=12,
+        options=RunOptions(scope=one),
+    )
+    for record, holds in (
+        (whole, 10),
+        (replace(whole, worker="mini:4251.08d2", vehicles_done=109, images_per_second=8.8), 10),
+        (replace(whole, worker="tower:977.e14b", vehicles_done=31, seen_at=NOW - 40), 6),
+        (replace(paused, worker="attic:3105.b690", phase=Phase.PAUSED, images_per_second=0, bytes_per_second=0), 4),
+    ):
+        await store.save_run(record)
+        await store.claim(record.options.scope, holds, worker=record.worker, run_id=record.run_id, ttl=60)
+    await store.direct_run(paused.run_id, Wish.PAUSE)
+    return store
+
+
 def show(screen: Callable[[], RunScreen | SummaryScreen], name: str, seen: Snapshot) -> Callable[..., Awaitable[None]]:
     async def act(app: BackfillApp, shot: Shot) -> None:
         app._run_over.clear()
@@ -205,6 +312,9 @@ async def make(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as place:
         demo = await open_demo(Path(place) / "demo")
         session = Session(demo.store, Settings(), "demo · local")
+        settle_in(Path(place))
+        production = load_settings({"profile": "production"})
+        project = Session(Named(demo.store), production, "production", color=production.color)
         options = RunOptions(limit=100, scope=Scope())
         going = await run_of_the_table(demo, options)
         await drawn(keep_open(session), folder, LARGE, before_a_run)
@@ -213,7 +323,36 @@ async def make(folder: Path) -> None:
         ended, results = await real_run(demo, 120)
         await drawn(keep_open(session), folder, LARGE, after_a_run)
         await drawn(keep_open(session), folder, LARGE, show(lambda: SummaryScreen(ended, results), "summary", ended))
+        store = await with_a_fleet(Path(place) / "demo")
+        await drawn(keep_open(replace(session, store=store)), folder, LARGE, shared)
+        await store.close()
+        await drawn(keep_open(project), folder, LARGE, examined)
+        await drawn(keep_open(session), folder, LARGE, connecting)
         await demo.close()
+
+
+class Named:
+    """The demo's store under the name that the project of the profile would have."""
+
+    label = "supabase · qwzkfmtrhpnbvdcx"
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def settle_in(place: Path) -> None:
+    """A settings file with profiles, and a connection that the app remembers beside it; none of this machine's own."""
+    for name in [name for name in os.environ if name in FOREIGN_NAMES or name.startswith(PREFIX)]:
+        del os.environ[name]
+    path = place / "settings" / "config.toml"
+    path.parent.mkdir()
+    path.write_text(PROFILES_FILE, encoding="utf-8")
+    os.environ |= {CONFIG_VARIABLE: str(path), "PROD_SERVICE_KEY": "sb_secret_of_nothing"}
+    os.chdir(path.parent)
+    remember(STAGING)
 
 
 def keep_open(session: Session) -> Session:
@@ -223,8 +362,8 @@ def keep_open(session: Session) -> Session:
         async def close(self) -> None:
             return None
 
-    return Kept(session.store, session.settings, session.title)
+    return Kept(session.store, session.settings, session.title, color=session.color)
 
 
 if __name__ == "__main__":
-    asyncio.run(make(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE))
+    asyncio.run(make(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else HERE))

@@ -288,6 +288,35 @@ async def test_a_settings_file_that_cannot_be_read_is_told(connecting_app: Backf
         await until(pilot, lambda: "profiles.production" in shown(connecting_app))
 
 
+async def test_a_start_on_a_profile_without_a_key_asks_for_it(projects: Projects) -> None:
+    remember(STAGING)
+    settings = load_settings({"profile": "staging"})
+
+    async def opening() -> Session:
+        raise Problem(settings.lacks)
+
+    app = BackfillApp(Doors(projects.dealers.session, projects.open, settings), opening)
+    async with driven(app) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, ConnectScreen) and app.screen.asked)
+        assert "has no key" in " ".join(shown(app).split())
+        assert isinstance(app.focused, KeyField)
+        await pilot.press(*KEY, "enter")
+        await until(pilot, lambda: isinstance(app.screen, InventoryScreen) and " staging " in shown(app))
+        assert projects.opened[0].supabase_key == Secret(KEY)
+        assert remembered() == (STAGING,)
+
+
+async def test_a_refusal_behind_the_doctor_is_told_and_stays(connecting_app: BackfillApp, projects: Projects) -> None:
+    projects.refused.add(URL)
+    async with driven(connecting_app) as pilot:
+        screen = await connecting(pilot, connecting_app)
+        await connecting_app.push_screen(DoctorScreen(Settings()))
+        connecting_app.open_session(lambda: projects.open(Settings(store="supabase", supabase_url=URL)))
+        await until(pilot, lambda: "the project refuses the key" in " ".join(shown(connecting_app).split()))
+        await pilot.press("escape")
+        await until(pilot, lambda: connecting_app.screen is screen and "the project refuses" in shown(connecting_app))
+
+
 async def test_escape_leaves_without_opening_anything(connecting_app: BackfillApp, projects: Projects) -> None:
     async with driven(connecting_app) as pilot:
         await connecting(pilot, connecting_app)

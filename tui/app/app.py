@@ -156,9 +156,11 @@ class BackfillApp(DeploymentApp):
         asking = next((it for it in reversed(self.screen_stack) if isinstance(it, WelcomeScreen | ConnectScreen)), None)
         if asking is None:
             self.push_screen(WelcomeScreen(error))
+            if self.doors.settings.project and not self.doors.settings.supabase_key:
+                self.push_screen(ConnectScreen(error))
             return
         asking.error = error
-        if not asking.is_current:
+        if not asking.is_active:
             self.notify(words.clean(error), severity="error", markup=False)
 
     # The run

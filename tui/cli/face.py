@@ -6,14 +6,16 @@ import asyncio
 import gc
 import importlib
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.app.app import BackfillApp
 from tui.app.doors import Doors, Opening
 from tui.cli.parser import Arguments
-from tui.model import Problem
+from tui.model import Finding, Problem
 from tui.settings import Profile, Secret, Settings, load_settings
+from tui.stores import examine
 
 if TYPE_CHECKING:
     from tui.trickle.session import Session
@@ -30,9 +32,10 @@ def open_face(arguments: Arguments) -> int:
     return app.return_code or 0
 
 
-async def _load() -> None:
-    """Load the engine and the HTTP client behind the app's first paint, in a thread: they take their time."""
-    for name in ("tui.cli.sessions", "tui.images.obtain", "anyio._backends._asyncio"):
+async def _load(settings: Settings) -> None:
+    """Load the engine and the clients behind the app's first paint, in a thread: they take their time."""
+    adapter = ("tui.stores.supabase",) if settings.project else ()
+    for name in ("tui.cli.sessions", "tui.images.obtain", "anyio._backends._asyncio", *adapter):
         await asyncio.to_thread(importlib.import_module, name)
     from tui.images.transport import tls_context
 
@@ -47,13 +50,13 @@ def _settled(session: Session) -> Session:
 
 def _doors(arguments: Arguments) -> Doors:
     async def demo() -> Session:
-        await _load()
+        await _load(arguments.settings)
         from tui.cli.sessions import open_demo_session
 
         return _settled(await open_demo_session(arguments.settings, Path()))
 
     async def store(settings: Settings) -> Session:
-        await _load()
+        await _load(settings)
         from tui.trickle.session import open_session
 
         return _settled(await open_session(settings))
@@ -61,12 +64,17 @@ def _doors(arguments: Arguments) -> Doors:
     def connect(profile: Profile, key: Secret) -> Settings:
         return load_settings(arguments.flags, connection=profile, key=key)
 
-    return Doors(demo, store, arguments.settings, connect)
+    async def looked(settings: Settings) -> AsyncIterator[Finding]:
+        await _load(settings)
+        async for finding in examine(settings.store, settings):
+            yield finding
+
+    return Doors(demo, store, arguments.settings, connect, looked)
 
 
 def _opening(arguments: Arguments) -> Opening | None:
     async def opening() -> Session:
-        await _load()
+        await _load(arguments.settings)
         from tui.cli.sessions import open_chosen
 
         return _settled(await open_chosen(arguments, images=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,7 @@ class ConnectScreen(BaseScreen):
     DEFAULT_CSS = """
     ConnectScreen {
         & #connect-head { height: 2; }
-        & #connect-list { height: auto; max-height: 30vh; margin: 0 0 1 0; display: none; }
+        & #connect-list { max-height: 30vh; margin: 0 0 1 0; display: none; }
         & #connect-form { padding: 0 1; }
         & #connect-error { color: $error; height: auto; margin: 1 0 0 0; padding: 0 1; }
         & #connect-error.-calm { color: $text-muted; }
@@ -71,8 +72,9 @@ class ConnectScreen(BaseScreen):
 
     error: reactive[str] = reactive("", init=False)
 
-    def __init__(self) -> None:
+    def __init__(self, error: str = "") -> None:
         super().__init__()
+        self.set_reactive(ConnectScreen.error, error)
         self.known: tuple[Known, ...] = ()
         self.asked = False
 
@@ -80,7 +82,7 @@ class ConnectScreen(BaseScreen):
         """The profiles, the form, and what came of it."""
         yield Sheet(self._head, id="connect-head", focusable=False)
         yield LineList(draw.paint, id="connect-list")
-        yield ConnectForm(self.backfill.doors.settings.supabase_url, id="connect-form")
+        yield ConnectForm(_at_hand(self.backfill.doors.settings), id="connect-form")
         yield Static(id="connect-error")
 
     @property
@@ -99,7 +101,7 @@ class ConnectScreen(BaseScreen):
 
     def on_mount(self) -> None:
         """Look what is known, behind the first paint."""
-        self.form.ask_for("url")
+        self.form.ask_for("key" if self.backfill.doors.settings.project else "url")
         self.watch(self.app, "opening", self._tell)
         self._tell()
         start(self, "profiles", self._load, True)
@@ -112,7 +114,8 @@ class ConnectScreen(BaseScreen):
         self.asked = True
         self._list.show(self.known)
         self._list.display = bool(self.known)
-        if self.known and first and not self.form.secret:
+        self._list.styles.height = len(self.known)
+        if self.known and first and not self.form.profile.supabase_url:
             self._list.focus()
         self.query_one(Sheet).reflow()
         self.refresh_bindings()
@@ -143,11 +146,14 @@ class ConnectScreen(BaseScreen):
         if settings is not None and event.test:
             self.app.push_screen(DoctorScreen(settings))
         elif settings is not None:
-            profile = self.form.profile
-            if profile.name and any(row.profile.name == profile.name and not row.remembered for row in self.known):
-                self._refuse(TAKEN, "name")
-            else:
-                self._open(settings, profile)
+            self._open_typed(settings, replace(self.form.profile, supabase_url=settings.project))
+
+    def _open_typed(self, settings: Settings, profile: Profile) -> None:
+        written = {row.profile.name: row.profile for row in self.known if not row.remembered}
+        if written.get(profile.name, profile) != profile:
+            self._refuse(TAKEN, "name")
+        else:
+            self._open(settings, profile if profile.name and profile.name not in written else None)
 
     def _typed(self) -> Settings | None:
         """The settings of the form, or None when it says what is missing."""
@@ -240,6 +246,20 @@ class ConnectScreen(BaseScreen):
     def action_leave(self) -> None:
         """Back to where we came from."""
         self.app.pop_screen()
+
+
+def _at_hand(settings: Settings) -> Profile:
+    """The project that the settings name, which may lack nothing but its key."""
+    if not settings.project:
+        return Profile("")
+    return Profile(
+        settings.profile,
+        settings.project,
+        color=settings.color,
+        key_variable=settings.key_variable,
+        read_only=settings.read_only,
+        organizations_table=settings.organizations_table,
+    )
 
 
 def _known(connect: Callable[[Profile, Secret], Settings]) -> tuple[Known, ...]:

@@ -15,7 +15,7 @@ from tui.app.screens.confirm import ConfirmScreen
 from tui.app.widgets import doctor_lines as draw
 from tui.app.widgets.canvas import LineList
 from tui.app.widgets.doctor_lines import Row
-from tui.app.widgets.ink import Ink, Line, Piece, chip, line_width, shorten, spread
+from tui.app.widgets.ink import Ink, Line, Piece, chip, clip, line_width, spread
 from tui.app.widgets.sheet import Sheet
 from tui.model import Finding, Problem
 from tui.settings import Settings
@@ -114,13 +114,15 @@ class DoctorScreen(BaseScreen):
         told: Line = draw.summary(self.findings, self.looking)
         if self.error:
             told = (Piece(words.clean(self.error), Ink.BAD),)
-        about = chip(shorten(self._about(), max(16, width - line_width(told) - 14)), self.settings.color)
-        return (spread((Piece("Doctor   ", Ink.STRONG), about), told, width),)
+        about = clip(self._about(), max(16, width - line_width(told) - 12))
+        return (spread((Piece("Doctor   ", Ink.STRONG), *about), told, width),)
 
-    def _about(self) -> str:
-        """Which deployment, in words."""
-        settings, sign = self.settings, self.backfill.sign
-        return sign.title if self._given is None and sign.title else words.clean(settings.project or settings.store)
+    def _about(self) -> Line:
+        """Which deployment; the one that is open has its name and colour in the header."""
+        settings = self.settings
+        name = words.clean(settings.profile) if self._given is not None else ""
+        place = Piece(words.clean(settings.project or settings.store), Ink.DIM)
+        return (chip(name, settings.color), Piece("  "), place) if name else (place,)
 
     def action_again(self) -> None:
         """Look at everything anew."""

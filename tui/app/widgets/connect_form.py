@@ -44,10 +44,10 @@ class ConnectForm(Vertical):
 
         test: bool
 
-    def __init__(self, url: str = "", *, id: str | None = None) -> None:
+    def __init__(self, profile: Profile, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._base = Profile("")
-        self._url = FormField(url, placeholder="https://abcdefgh.supabase.co", id="url")
+        self._base = profile
+        self._url = FormField(placeholder="https://abcdefgh.supabase.co", id="url")
         self._key = KeyField(placeholder="service_role or sb_secret_…; never kept", id="key")
         self._named = FormField(placeholder="optional: remembers all of this but the key", id="name")
         self._color = Choice(COLORS, color_piece, id="color")
@@ -69,6 +69,10 @@ class ConnectForm(Vertical):
         with Horizontal(id="answers"):
             yield Button("Open", id="open", compact=True)
             yield Button("Test", id="test", compact=True)
+
+    def on_mount(self) -> None:
+        """Show what it begins with."""
+        self.fill(self._base)
 
     @property
     def secret(self) -> Secret:

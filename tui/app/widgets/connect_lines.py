@@ -9,8 +9,9 @@ from tui.app.widgets.ink import Ink, Line, Piece, chip, clip, left, shorten
 from tui.settings import COLORS, Profile, Settings
 
 NAME_LEAST, NAME_MOST = 10, 24
-KEY_ROOM = 34
-READ_ONLY = "read-only"
+KEY_LEAST, KEY_MOST = 27, 42
+READ_ONLY_ROOM = 11
+ROOMY = 76
 
 
 class Known(NamedTuple):
@@ -35,18 +36,20 @@ def known(profile: Profile, settings: Settings, *, remembered: bool) -> Known:
 
 
 def paint(row: Known, width: int) -> Line:
-    """One profile: its name on its colour, where it is, where its key comes from."""
+    """One profile: its name on its colour, where it is, where its key comes from, and whether it is read-only."""
     profile = row.profile
-    room = max(NAME_LEAST, min(NAME_MOST, width // 5))
-    rest = width - room - 6
+    name = max(NAME_LEAST, min(NAME_MOST, width // 6))
+    guarded = READ_ONLY_ROOM if width >= ROOMY else 0
+    key = max(KEY_LEAST, min(KEY_MOST, width // 3))
+    room = width - name - 7 - key - guarded
     place = words.clean(profile.supabase_url.removeprefix("https://") or profile.store)
-    told = Piece(words.clean(row.key), Ink.DIM if row.ready else Ink.WARN)
-    tail = (told, Piece(f"   {READ_ONLY}" if profile.read_only else "", Ink.WARN))
+    told = Piece(left(words.clean(row.key), key), Ink.DIM if row.ready else Ink.WARN)
     line = (
         Piece(" "),
-        *swatch(left(words.clean(profile.name), room), profile.color),
-        Piece("  " + left(shorten(place, rest - KEY_ROOM), rest - KEY_ROOM) + "  "),
-        *tail,
+        *swatch(left(words.clean(profile.name), name), profile.color),
+        Piece("  " + left(shorten(place, room), room) + "  "),
+        told,
+        Piece("  read-only" if profile.read_only and guarded else "", Ink.WARN),
     )
     return clip(line, width)
 
