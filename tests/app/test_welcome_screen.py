@@ -14,6 +14,7 @@ from tui.app.screens.prompt import PromptScreen
 from tui.app.screens.welcome import WelcomeScreen
 from tui.app.widgets.field import Field
 from tui.model import Problem
+from tui.settings import Settings
 from tui.trickle.session import Session
 
 
@@ -23,6 +24,15 @@ async def test_offers_four_ways(closed_app: BackfillApp, size: tuple[int, int]) 
         await until(pilot, lambda: isinstance(closed_app.screen, WelcomeScreen))
         for words in ("Demo", "Import a file", "Open a store", "Connect Supabase", "URL and service key"):
             assert words in shown(closed_app)
+
+
+async def test_offers_no_import_where_nothing_may_be_written(dealers: Dealers) -> None:
+    app = BackfillApp(Doors(dealers.session, dealers.session, Settings(read_only=True)))
+    async with driven(app) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, WelcomeScreen))
+        assert "Import" not in shown(app)
+        await pilot.press("i")
+        assert isinstance(app.screen, WelcomeScreen)
 
 
 @pytest.mark.parametrize("keys", [("d",), ("enter",)])

@@ -29,11 +29,12 @@ class Way(NamedTuple):
     action: str
     title: str
     text: str
+    writes: bool = False
 
 
 WAYS = (
     Way("d", "demo", "Demo", "a small dealer world, nothing to set up"),
-    Way("i", "import_file", "Import a file", "JSONL, CSV or TSV listings into a local store"),
+    Way("i", "import_file", "Import a file", "JSONL, CSV or TSV listings into a local store", writes=True),
     Way("o", "open_store", "Open a store", "a folder on this machine"),
     Way("c", "connect", "Connect Supabase", "a project by its URL and service key, or a profile"),
 )
@@ -45,7 +46,10 @@ class WelcomeScreen(BaseScreen):
     AREA = "welcome"
     TITLE = "Welcome"
     ACTIONS = (
-        *(Action(way.action, way.key, way.title, show=rank, group="Begin") for rank, way in enumerate(WAYS, 3)),
+        *(
+            Action(way.action, way.key, way.title, show=rank, group="Begin", writes=way.writes)
+            for rank, way in enumerate(WAYS, 3)
+        ),
         Action("leave", "escape", "Back", show=8, enabled=lambda screen: screen.backfill.session is not None),
     )
     AUTO_FOCUS = "#ways"
@@ -77,7 +81,7 @@ class WelcomeScreen(BaseScreen):
 
     def on_mount(self) -> None:
         """Show what there is to choose."""
-        self.ways.show(WAYS)
+        self.ways.show(way for way in WAYS if not (way.writes and self.read_only))
         self.watch(self.app, "opening", self._tell)
         self._tell()
 
