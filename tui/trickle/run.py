@@ -188,7 +188,7 @@ class Trickle:
             await self._begin()
             await self._work()
             with contextlib.suppress(Problem):
-                await self._expect_of_shared()
+                await self._expect_at_last()
             self._ended = Phase.STOPPED if self._stopping else Phase.FINISHED
         except Problem as problem:
             self._fail(str(problem))
@@ -228,7 +228,8 @@ class Trickle:
         self._asked += 1
         asked, claimed, options = self._asked, self._claimed, self.options
         left = max(0, options.limit - claimed)
-        work = await self._store.workload_by_organization(options.scope, options.max_images, left)
+        nothing = self._exhausted or not left
+        work = {} if nothing else await self._store.workload_by_organization(options.scope, options.max_images, left)
         if (asked, claimed) != (self._asked, self._claimed):
             return  # an answer about a moment that has passed
         limited = sum(part.vehicles for part in work.values()) >= left
@@ -242,6 +243,11 @@ class Trickle:
     async def _expect_of_shared(self) -> None:
         """Ask what is ahead once more where others take from it as well."""
         if self._reporter.shared:
+            await self._expect()
+
+    async def _expect_at_last(self) -> None:
+        """Once more: others may have taken what was ahead without a word of theirs that has come this far."""
+        if self._exhausted or self._reporter.shared:
             await self._expect()
 
     async def _work(self) -> None:
