@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from tui.model import IntakeReport, Listing
@@ -63,52 +63,60 @@ class Entry:
     def changed(self) -> dict[str, object]:
         """The columns that are another than before."""
         before = self.before or {}
-        return {name: self.after[name] for name in COLUMNS if before.get(name) != self.after[name]}
+        return {name: value for name, value in self.after.items() if before.get(name) != value}
 
 
 class Fold:
     """Listings laid over the vehicles that are known, later ones of the same vehicle on top of earlier ones.
 
-    `known` holds the columns of vehicles by id, `links` pairs of vehicle and organization; `metadata` gives the
-    `origin_metadata` after a listing from the one before (None: a new vehicle), `urls` the gallery in one.
+    `known` holds the columns of vehicles by id, `links` pairs of vehicle and organization (None where no table keeps
+    them); `metadata` gives the `origin_metadata` after a listing from the one before (None: a new vehicle), `urls` the
+    gallery in one. `columns` are those of `COLUMNS` that there are.
     """
 
     def __init__(
         self,
         known: Mapping[str, Columns],
-        links: set[tuple[str, str]],
+        links: set[tuple[str, str]] | None,
         metadata: Callable[[object, Listing], object],
         urls: Callable[[object], tuple[object, ...]],
+        columns: Collection[str] = COLUMNS,
     ) -> None:
         self.entries = {vehicle_id: Entry(columns, dict(columns)) for vehicle_id, columns in known.items()}
         self._links = links
         self._metadata = metadata
         self._urls = urls
+        self._columns = columns
 
     def add(self, listing: Listing, organization: str | None) -> None:
         """Lay one listing on top, of the organization with this id."""
         vehicle_id = id_of(listing.identity)
         entry = self.entries.setdefault(vehicle_id, Entry(None))
         after = self._merged(entry.after, listing, organization)
-        linked = organization is not None and (vehicle_id, organization) not in self._links
-        if linked and organization is not None:
-            self._links.add((vehicle_id, organization))
-            entry.organizations.add(organization)
+        linked = self._link(vehicle_id, organization, entry)
         entry.gained = entry.gained or self._gains(entry.after, after)
         entry.changes += after != entry.after or linked
         entry.listings += 1
         entry.after = after
 
+    def _link(self, vehicle_id: str, organization: str | None, entry: Entry) -> bool:
+        """Note to whom a vehicle belongs; whether that is new."""
+        if organization is None or self._links is None or (vehicle_id, organization) in self._links:
+            return False
+        self._links.add((vehicle_id, organization))
+        entry.organizations.add(organization)
+        return True
+
     def _merged(self, old: Columns, listing: Listing, organization: str | None) -> dict[str, object]:
         """The columns of a vehicle after a listing; what the listing does not tell stays."""
-        told = _told(listing, organization)
-        metadata = self._metadata(old.get("origin_metadata"), listing)
-        if not old:
-            return {**told, "origin_metadata": metadata, "is_public": told["is_public"] is not False}
-        merged = {name: old.get(name) if value is None else value for name, value in told.items()}
-        # Where a vehicle came from does not change when a second dealer lists it too.
-        origin = old.get("origin_organization_id") or organization
-        return {**old, **merged, "origin_organization_id": origin, "origin_metadata": metadata}
+        told = _told(listing, organization) | {"origin_metadata": self._metadata(old.get("origin_metadata"), listing)}
+        if old:
+            told = {name: old.get(name) if value is None else value for name, value in told.items()}
+            # Where a vehicle came from does not change when a second dealer lists it too.
+            told["origin_organization_id"] = old.get("origin_organization_id") or organization
+        else:
+            told["is_public"] = listing.is_public is not False
+        return {**old, **{name: told[name] for name in COLUMNS if name in self._columns}}
 
     def _gains(self, before: Columns, after: Columns) -> bool:
         old, new = before.get("origin_metadata"), after["origin_metadata"]

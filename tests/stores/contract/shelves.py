@@ -112,6 +112,11 @@ class Shelf(ABC):
     def put_organization(self, name: str) -> str:
         return self._new(self.organizations, **{self.name: name})
 
+    def link(self, vehicle_id: str, organization_id: str, kind: str = "inventory") -> None:
+        self.insert(
+            "organization_vehicles", vehicle_id=vehicle_id, organization_id=organization_id, relationship_type=kind
+        )
+
     def _new(self, table: str, **row: object) -> str:
         key = str(uuid.uuid4())
         self.insert(table, id=key, **row)

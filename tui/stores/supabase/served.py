@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, BinaryIO
 
@@ -185,7 +186,13 @@ class ServedStore:
     async def _claim(self, scope: Scope, limit: int, worker: str, run_id: str, ttl: float) -> tuple[Lease, ...]:
         until = self._clock() + ttl
         found = await self._write(
-            "claim", scope=a.scope_object(scope), most=limit, worker=worker, run_id=run_id, ttl=ttl
+            "claim",
+            scope=a.scope_object(scope),
+            most=limit,
+            worker=worker,
+            run_id=run_id,
+            ttl=ttl,
+            token=str(uuid.uuid4()),
         )
         now = self._clock()
         return tuple(a.lease_from(row, until, now) for row in found)

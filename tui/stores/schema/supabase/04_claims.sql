@@ -78,16 +78,25 @@ BEGIN
   END LOOP;
 END $$;
 
--- Leases up to `most` vehicles to a worker for `ttl` seconds: a list of leases, [] when none is claimable.
-CREATE FUNCTION public.image_backfill_claim(scope jsonb, most integer, worker text, run_id text, ttl double precision)
-RETURNS jsonb LANGUAGE plpgsql AS $$
+-- Leases up to `most` vehicles to a worker for `ttl` seconds: a list of leases, [] when none is claimable. `token` fences
+-- them all; asked for again with the same one, after an answer got lost, it gives what it gave.
+CREATE FUNCTION public.image_backfill_claim(
+  scope jsonb, most integer, worker text, run_id text, ttl double precision, token uuid DEFAULT gen_random_uuid()
+) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   ids uuid[];
   held uuid[];
   claimant CONSTANT text := worker;
   run CONSTANT text := run_id;
+  key CONSTANT uuid := token;
   organizations CONSTANT text[] := ARRAY(SELECT jsonb_array_elements_text(scope->'organization_ids'));
 BEGIN
+  PERFORM pg_advisory_xact_lock(7305174, hashtext(key::text));
+  SELECT array_agg(j.vehicle_id) INTO held FROM public.image_backfill_jobs j
+  WHERE j.worker = claimant AND j.lease_token = key AND j.lease_until > clock_timestamp();
+  IF held IS NOT NULL THEN
+    RETURN public.image_backfill_leases(held);
+  END IF;
   -- What waited long enough, and what workers held who are gone.
   UPDATE public.image_backfill_jobs j
   SET lease_token = NULL, lease_until = NULL, lease_gallery = NULL, worker = NULL, run_id = NULL, retry_at = NULL
@@ -99,7 +108,7 @@ BEGIN
     -- The sidecar may be behind the rows: what is leased is checked against them.
     PERFORM public.image_backfill_take_in(ids);
     WITH leased AS (
-      UPDATE public.image_backfill_jobs j SET lease_token = gen_random_uuid(),
+      UPDATE public.image_backfill_jobs j SET lease_token = key,
         lease_until = clock_timestamp() + make_interval(secs => ttl), lease_gallery = j.gallery, worker = claimant, run_id = run, retry_at = NULL
       WHERE j.vehicle_id = ANY (ids) AND j.open AND (j.wakes_at IS NULL OR j.wakes_at <= now())
         AND (j.is_public OR COALESCE((scope->>'include_private')::boolean, false))
@@ -172,9 +181,10 @@ BEGIN
     FROM jsonb_array_elements(leases) l
     WHERE j.vehicle_id = (l->>'vehicle_id')::uuid AND j.lease_token = (l->>'token')::uuid AND j.lease_until > clock_timestamp()
       AND EXISTS (SELECT FROM public.vehicles v WHERE v.id = j.vehicle_id)
-    RETURNING j.lease_token)
+    RETURNING j.vehicle_id, j.lease_token)
   SELECT COALESCE(jsonb_agg(l->>'vehicle_id'), '[]') INTO lost FROM jsonb_array_elements(leases) l
-  WHERE NOT EXISTS (SELECT FROM alive a WHERE a.lease_token = (l->>'token')::uuid);
+  WHERE NOT EXISTS (
+    SELECT FROM alive a WHERE a.vehicle_id = (l->>'vehicle_id')::uuid AND a.lease_token = (l->>'token')::uuid);
   RETURN lost;
 END $$;
 
