@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Button
 
 from tests.app.conftest import Dealers
 from tests.support.pilot import driven, shown, until
@@ -194,7 +193,8 @@ async def test_connects_and_remembers_all_but_the_key(
 async def test_a_bad_url_and_a_missing_key_are_told_in_place(connecting_app: BackfillApp, projects: Projects) -> None:
     async with driven(connecting_app) as pilot:
         screen = await connecting(pilot, connecting_app)
-        screen.query_one("#open", Button).press()
+        screen.form.ask_for("answers")
+        await pilot.press("enter")
         await until(pilot, lambda: "Give the project's URL" in shown(connecting_app))
         await type_in(pilot, screen, url="abc.supabase", key=KEY)
         await pilot.press("enter")
@@ -248,7 +248,8 @@ async def test_test_lets_the_doctor_look_and_the_form_stays(connecting_app: Back
     async with driven(connecting_app) as pilot:
         screen = await connecting(pilot, connecting_app)
         await type_in(pilot, screen, url="http://127.0.0.1:9", key=KEY)
-        screen.query_one("#test", Button).press()
+        screen.form.ask_for("answers")
+        await pilot.press("right", "enter")
         await until(pilot, lambda: isinstance(connecting_app.screen, DoctorScreen) and "fail" in shown(connecting_app))
         assert "127.0.0.1:9" in shown(connecting_app)
         await pilot.press("escape")
@@ -279,6 +280,28 @@ async def test_edit_fills_the_form(connecting_app: BackfillApp) -> None:
 @pytest.fixture
 def broken_config(config: Path) -> None:
     config.write_text("[profiles.production]\ncolor = 3\n")
+
+
+async def test_a_key_never_goes_to_another_project(connecting_app: BackfillApp) -> None:
+    remember(STAGING)
+    async with driven(connecting_app) as pilot:
+        screen = await connecting(pilot, connecting_app)
+        await pilot.press("down", "e", *KEY)
+        assert screen.form.secret == Secret(KEY)
+        screen.query_one("#connect-list").focus()
+        await pilot.press("up", "e")
+        assert screen.form.profile == PRODUCTION
+        assert not screen.form.secret
+        screen.query_one("#url", Field).value = "https://elsewhere.example"
+        assert screen.form.profile.key_variable == ""
+
+
+async def test_a_click_on_a_word_does_it(connecting_app: BackfillApp) -> None:
+    async with driven(connecting_app) as pilot:
+        screen = await connecting(pilot, connecting_app)
+        await type_in(pilot, screen, url="http://127.0.0.1:9", key=KEY)
+        await pilot.click("#answers", offset=(13, 0))
+        await until(pilot, lambda: isinstance(connecting_app.screen, DoctorScreen))
 
 
 @pytest.mark.usefixtures("broken_config")

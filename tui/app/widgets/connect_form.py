@@ -8,33 +8,34 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.widgets import Button, Input, Static
+from textual.widgets import Input
 
+from tui.app.widgets.answers import Answers
 from tui.app.widgets.choice import Choice
 from tui.app.widgets.connect_lines import color_piece
 from tui.app.widgets.field import FormField, KeyField
-from tui.app.widgets.ink import Piece
+from tui.app.widgets.ink import Ink, Piece
+from tui.app.widgets.sheet import Sheet
 from tui.settings import COLORS, Profile, Secret
 
 NO, YES = "no", "yes"
+OPEN, TEST = "Open", "Test"
+
+LABELS = ("URL", "key", "name", "colour", "read-only")
 
 
-class ConnectForm(Vertical):
+class ConnectForm(Horizontal):
     """URL, key, name, colour and read-only; what is typed as a key leaves it as a `Secret` only."""
 
     DEFAULT_CSS = """
     ConnectForm {
         height: auto;
-        & .row { height: 1; }
-        & .row > Static { width: 12; color: $text-muted; }
-        & .row > Field { width: 1fr; max-width: 84; background: $panel; padding: 0 1; }
-        & .row > Field:focus { background: $block-cursor-background; }
-        & .row > Choice { width: 18; }
-        & #answers { height: 1; margin: 1 0 0 12; }
-        & Button {
-            background: $panel; color: $foreground; padding: 0 1; margin: 0 2 0 0; min-width: 10; text-style: none;
-        }
-        & Button:focus { background: $primary; color: $background; text-style: bold; }
+        & #labels { width: 12; height: 5; padding: 0; }
+        & #fields { width: 1fr; max-width: 84; height: auto; }
+        & Field { background: $panel; padding: 0 1; }
+        & Field:focus { background: $block-cursor-background; }
+        & Choice { width: 18; }
+        & #answers { margin: 1 0 0 0; }
     }
     """
 
@@ -54,21 +55,11 @@ class ConnectForm(Vertical):
         self._read_only = Choice((NO, YES), lambda word: Piece(f" {word} "), id="read_only")
 
     def compose(self) -> ComposeResult:
-        """A row for each, and the two things to do."""
-        rows = (
-            ("URL", self._url),
-            ("key", self._key),
-            ("name", self._named),
-            ("colour", self._color),
-            ("read-only", self._read_only),
-        )
-        for label, widget in rows:
-            with Horizontal(classes="row"):
-                yield Static(label)
-                yield widget
-        with Horizontal(id="answers"):
-            yield Button("Open", id="open", compact=True)
-            yield Button("Test", id="test", compact=True)
+        """The fields beside their labels, and the two things to do."""
+        yield Sheet(lambda _: [(Piece(label, Ink.DIM),) for label in LABELS], id="labels", focusable=False)
+        with Vertical(id="fields"):
+            yield from (self._url, self._key, self._named, self._color, self._read_only)
+            yield Answers((OPEN, TEST), id="answers")
 
     def on_mount(self) -> None:
         """Show what it begins with."""
@@ -81,17 +72,20 @@ class ConnectForm(Vertical):
 
     @property
     def profile(self) -> Profile:
-        """The rest as typed."""
+        """The rest as typed; what belongs to the project that was filled in does not go to another one."""
+        url = self._url.value.strip()
         return replace(
-            self._base,
+            self._base if url == self._base.supabase_url else Profile(""),
             name=self._named.value.strip(),
-            supabase_url=self._url.value.strip(),
+            supabase_url=url,
             color=self._color.value,
             read_only=self._read_only.value == YES,
         )
 
     def fill(self, profile: Profile) -> None:
         """Show a profile, for what is not typed here (`key_variable` and such) too."""
+        if profile.supabase_url != self._url.value.strip():
+            self.forget_key()
         self._base = profile
         self._url.value, self._named.value = profile.supabase_url, profile.name
         self._color.value, self._read_only.value = profile.color, YES if profile.read_only else NO
@@ -116,7 +110,7 @@ class ConnectForm(Vertical):
         else:
             self.post_message(self.Asked(test=False))
 
-    @on(Button.Pressed)
-    def _answer(self, event: Button.Pressed) -> None:
+    @on(Answers.Chosen)
+    def _answer(self, event: Answers.Chosen) -> None:
         event.stop()
-        self.post_message(self.Asked(test=event.button.id == "test"))
+        self.post_message(self.Asked(test=event.word == TEST))
