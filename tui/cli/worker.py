@@ -58,6 +58,7 @@ class Part:
 class Message:
     """How a worker stands: its snapshot (without what nobody prints), and what is new since the last message."""
 
+    worker: str = ""
     seen: Snapshot | None = None
     results: tuple[VehicleResult, ...] = ()
     log: tuple[LogLine, ...] = ()
@@ -73,6 +74,7 @@ class Message:
         """What `encoded` gave."""
         content = json.loads(line)
         return cls(
+            worker=content["worker"],
             seen=_snapshot(content["seen"]) if content["seen"] else None,
             results=tuple(VehicleResult(**result) for result in content["results"]),
             log=tuple(LogLine(**entry) for entry in content["log"]),
@@ -123,7 +125,7 @@ class _Teller:
         fresh = self._trickle.results[self._results :]
         self._results += len(fresh)
         bare = replace(seen, history=(), organizations=(), hosts=(), log=())
-        return Message(bare, fresh, self._lines.fresh(seen), last, seen.error)
+        return Message(self._trickle.worker, bare, fresh, self._lines.fresh(seen), last, seen.error)
 
 
 async def _say(message: Message) -> None:

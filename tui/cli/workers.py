@@ -17,7 +17,7 @@ from typing import IO
 from tui.app.words import plural
 from tui.cli.merged import merged
 from tui.cli.worker import LONGEST_LINE, Message, Part
-from tui.model import LogLine, Phase, Problem, RunOptions, Snapshot, VehicleResult
+from tui.model import LogLine, Phase, Problem, RunOptions, RunRecord, Snapshot, VehicleResult
 from tui.trickle.progress import LOG_LINES
 from tui.trickle.run import new_run_id
 from tui.trickle.session import Session
@@ -33,14 +33,18 @@ def split(limit: int, workers: int) -> tuple[int, ...]:
 
 
 class Worker:
-    """A process that works one part. `seen` is what it told last, `over` whether it told its end."""
+    """A process that works one part. `name` is what the store knows it by, `seen` what it told last, `over` whether
+    that was its end.
+    """
 
     def __init__(self, number: int, process: Process, complaints: IO[bytes]) -> None:
         self.number = number
+        self.name = ""
         self.seen: Snapshot | None = None
         self.over = False
         self._process = process
         self._complaints = complaints
+        self._last_words = "it said nothing"
 
     @classmethod
     async def start(cls, number: int, part: Part) -> Worker:
@@ -89,19 +93,18 @@ class Worker:
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
+        with self._complaints as said:
+            said.seek(0)
+            if lines := said.read().decode(errors="replace").strip().splitlines():
+                self._last_words = lines[-1]
 
     def fate(self) -> str:
         """How one ended that did not tell, and what becomes of its vehicles."""
         code = self._process.returncode or 0
-        how = f"was killed ({signal.Signals(-code).name})" if code < 0 else f"ended on a fault ({self._last_words()})"
+        how = f"was killed ({signal.Signals(-code).name})" if code < 0 else f"ended on a fault ({self._last_words})"
         held = sum(not lane.finished for lane in self.seen.lanes) if self.seen else 0
         freed = f", and its {plural(held, 'vehicle')} can be taken over within a minute" if held else ""
         return f"worker {self.number} (pid {self.pid}) {how}{freed}"
-
-    def _last_words(self) -> str:
-        self._complaints.seek(0)
-        lines = self._complaints.read().decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
 
     def remains(self) -> Snapshot | None:
         """What it told last, with nothing ahead of it any more."""
@@ -120,6 +123,7 @@ class Workers:
         self._parts = [
             Part(run_id, limit, len(limits), flags, options.scope.organization_ids, session.exempt) for limit in limits
         ]
+        self._store = session.store
         self._options = options
         self._replacements = len(limits)
         self._live: list[Worker] = []
@@ -136,6 +140,11 @@ class Workers:
     def results(self) -> tuple[VehicleResult, ...]:
         """A line for each vehicle that ended, in that order."""
         return tuple(self._results)
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The processes at work."""
+        return tuple(worker.pid for worker in self._live)
 
     def snapshot(self) -> Snapshot:
         """The whole run at this moment."""
@@ -189,6 +198,7 @@ class Workers:
         """Have a part worked to its end, by one worker after the other where they die."""
         try:
             while part.limit > 0 and not (worker := await self._work(number, part)).over:
+                await self._bury(worker)
                 part = replace(part, limit=part.limit - worker.done)
                 if not self._replace(worker, part.limit):
                     return
@@ -211,12 +221,20 @@ class Workers:
         return worker
 
     def _take(self, worker: Worker, message: Message) -> None:
+        worker.name = message.worker or worker.name
         worker.seen = message.seen or worker.seen
         worker.over = message.last
         self._results.extend(message.results)
         self._log.extend(replace(line, text=f"{worker.number} · {line.text}") for line in message.log)
         if message.error and message.last:
             self._error = self._error or message.error
+
+    async def _bury(self, worker: Worker) -> None:
+        """Tell the store that one has died, which would take it for alive for a while."""
+        with contextlib.suppress(Problem):
+            for member in await self._store.fleet():
+                if member.share.worker == worker.name and worker.seen:
+                    await self._store.save_run(_last_report(member.share, worker.seen, f"{worker.fate()}."))
 
     def _replace(self, worker: Worker, limit: int) -> bool:
         """Tell the fate of one that died; whether another one is to take its part, `limit` vehicles."""
@@ -234,3 +252,17 @@ class Workers:
     def _fail(self, error: str) -> None:
         self._error = self._error or error
         self._log.append(LogLine(time.time(), error, "error"))
+
+
+def _last_report(share: RunRecord, seen: Snapshot, error: str) -> RunRecord:
+    """What one that died would have reported; what it had not done of its limit is another's."""
+    return replace(
+        share,
+        ended_at=share.seen_at,
+        phase=Phase.FAILED,
+        options=share.options.tuned(limit=max(1, seen.vehicles_done)),
+        tally=seen.tally,
+        vehicles_done=seen.vehicles_done,
+        vehicles_total=seen.vehicles_done,
+        error=error,
+    )
