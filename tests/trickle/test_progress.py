@@ -148,3 +148,16 @@ def test_the_clock_stops_with_the_run(progress: Progress, clock: Clock) -> None:
     progress.end()
     clock.now += 100
     assert look(progress, Phase.FINISHED).elapsed == 5
+
+
+@pytest.mark.parametrize(("sharing", "eta"), [(1, 20.0), (2, 12.5), (4, 8.75)])
+def test_the_time_left_is_shorter_where_others_take_from_what_is_ahead(
+    progress: Progress, clock: Clock, sharing: int, eta: float
+) -> None:
+    view = lane(progress, 20)
+    for index in range(10):
+        progress.count(view, index, outcome())
+    clock.now += 5
+    progress.expect({"org": Workload(3, 30)}, sharing)
+    seen = look(progress)
+    assert (seen.images_total, seen.images_per_second, seen.eta) == (50, 2.0, eta)

@@ -34,6 +34,23 @@ async def test_a_run_of_a_session_follows_its_settings(tmp_path: Path, web: Web)
     await session.close()
 
 
+@pytest.mark.parametrize(
+    ("policy", "sharing", "slots", "rate"),
+    [(None, 3, 2, 16 / 3), ((6, 9.0), 3, 2, 3.0), ((1, None), 2, 1, 8.0), (None, 64, 1, 0.25)],
+)
+async def test_processes_that_share_a_pace_keep_it_together(
+    tmp_path: Path, web: Web, policy: tuple[int, float] | None, sharing: int, slots: int, rate: float
+) -> None:
+    hosts = {"img.test.example": policy} if policy else {}
+    opened = await open_session(Settings(store=f"local:{tmp_path / 's'}", hosts=hosts))
+    session = Session(opened.store, opened.settings, "test", exempt=web.exempt)
+    await session.store.intake([listing(web, 0, images=1)])
+    seen = await session.trickle(RunOptions(pace="fast"), run_id="mine", sharing=sharing).run()
+    assert [(host.slots, host.rate) for host in seen.hosts] == [(slots, rate)]
+    assert seen.run_id == "mine"
+    await session.close()
+
+
 async def test_what_cannot_be_opened_says_so() -> None:
     with pytest.raises(Problem, match="gopher"):
         await open_session(Settings(store="gopher:x"))
