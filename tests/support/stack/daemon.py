@@ -32,6 +32,10 @@ class Daemon:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
     def said(self, text: str) -> int:
         """How often the log has a text."""
         return self._log.read_text(errors="replace").count(text)

@@ -57,25 +57,30 @@ class Storage:
 
     @property
     def running(self) -> bool:
-        return self._daemon is not None
+        return self._daemon is not None and self._daemon.alive
 
     def start(self) -> None:
-        """Start once; returns when it serves."""
+        """Start once, and again where a crash of the database took it along; returns when it serves."""
         with self._starting:
             if self._daemon is None:
-                self._daemon = self._start()
+                self._create()
+                self._daemon = self._serve()
+                self._restore()
+            elif not self._daemon.alive:
+                self._daemon = self._serve()
 
-    def _start(self) -> Daemon:
+    def _create(self) -> None:
         self._cluster.create_database(self._database)
         self.port = free_port()
         config = self._folder / "supabase/config.toml"
         config.parent.mkdir()
         config.write_text(_CONFIG.format(port=self.port, dsn=self._dsn, secret=SECRET))
+
+    def _serve(self) -> Daemon:
         environ = {**os.environ, "EXPERIMENTAL_STORAGE": "1", "DO_NOT_TRACK": "1", "HOME": str(self._folder)}
         command: list[str | Path] = [self._parts.node, self._parts.lite, "--no-telemetry", "start", "--no-admin"]
         daemon = Daemon(command, self._folder / "storage.log", self._group, environ)
         daemon.wait_for("Ready in")
-        self._restore()
         return daemon
 
     def clear(self) -> None:
