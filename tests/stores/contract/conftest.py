@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import certifi
 import pytest
 import pytest_asyncio
 
-from tests.stores.contract.shelves import LACKING, REMOTE, LocalShelf, ProjectShelf, Shelf, served_project
+from tests.stores.contract.shelves import (
+    LACKING,
+    REMOTE,
+    LocalShelf,
+    ProjectShelf,
+    Shelf,
+    few_authorities,
+    served_project,
+)
 from tui.stores import Store
 
 
@@ -28,12 +35,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def _few_authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Every store that is opened reads the list of certificate authorities, which takes longer than a test."""
-    few = tmp_path_factory.mktemp("authorities") / "one.pem"
-    end = "-----END CERTIFICATE-----"
-    few.write_text(Path(certifi.where()).read_text().partition(end)[0] + end)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(certifi, "where", lambda: str(few))
+    with few_authorities(tmp_path_factory.mktemp("authorities")):
         yield
 
 

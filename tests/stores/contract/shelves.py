@@ -7,11 +7,13 @@ import sqlite3
 import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import certifi
+import pytest
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
@@ -232,6 +234,16 @@ class ProjectShelf(Shelf):
             for name, value in row.items()
         ]
         self.project.sql(query.as_string(), values)
+
+
+@contextmanager
+def few_authorities(folder: Path) -> Iterator[None]:
+    """Every store that is opened reads the list of certificate authorities, which takes longer than a test."""
+    few, end = folder / "one.pem", "-----END CERTIFICATE-----"
+    few.write_text(Path(certifi.where()).read_text().partition(end)[0] + end)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(certifi, "where", lambda: str(few))
+        yield
 
 
 _ABOUT = "insert into image_backfill_about (version, source, columns) values (%s, %s, %s)"

@@ -78,7 +78,8 @@ class ServedStore:
         return self._connection.trouble
 
     async def close(self) -> None:
-        """Close every connection."""
+        """End what goes on in the background, and close every connection."""
+        await self._sync.close()
         await self._connection.close()
 
     async def refresh(self) -> None:

@@ -6,8 +6,10 @@ This goes on where an operator only looks, too: it touches no row, object or mar
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 
+from tui.stores import StoreError
 from tui.stores.supabase.connection import Connection
 
 SELDOM = 30.0
@@ -36,18 +38,40 @@ class Sync:
         self._taking = asyncio.Lock()
         self._caught_up_at = float("-inf")
         self._whole_at = float("-inf")
+        self._looking: asyncio.Task[None] | None = None
 
     async def catch_up(self, *, at_once: bool = False) -> None:
-        """Take in what changed, and the whole where only that tells; `at_once` also where somebody has just done so."""
+        """Take in what changed; `at_once` also where somebody has just done so.
+
+        Where only a whole look tells, one begins in the background: it can take minutes, and nobody waits for it who
+        has not asked for it, unless there has never been one.
+        """
         async with self._catching:
             if self._clock() - self._caught_up_at < SOON and not at_once:
                 return
             answer = await self._connection.rpc("image_backfill_catch_up")
             while answer["more"]:
                 answer = await self._connection.rpc("image_backfill_catch_up")
-            if answer["stale"] and self._clock() - self._whole_at > SELDOM:
+            if answer["new"]:
                 await self.whole()
+            elif answer["stale"]:
+                self._look_at_all()
             self._caught_up_at = self._clock()
+
+    def _look_at_all(self) -> None:
+        if self._clock() - self._whole_at > SELDOM and (self._looking is None or self._looking.done()):
+            self._whole_at = self._clock()
+            self._looking = asyncio.create_task(self._look())
+
+    async def _look(self) -> None:
+        with contextlib.suppress(StoreError):  # whoever asks next is told what is wrong
+            await self.whole()
+
+    async def close(self) -> None:
+        """End what goes on in the background."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])
 
     async def take_in(self, vehicle_ids: Sequence[str]) -> None:
         """Take in what this program itself has written of these vehicles."""

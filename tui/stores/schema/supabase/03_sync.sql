@@ -17,6 +17,10 @@ BEGIN
   DELETE FROM public.image_backfill_jobs j WHERE j.vehicle_id = ANY (vehicles)
     AND NOT EXISTS (SELECT FROM public.vehicles v WHERE v.id = j.vehicle_id);
   GET DIAGNOSTICS gone = ROW_COUNT;
+  IF gone > 0 THEN
+    DELETE FROM public.image_backfill_outcomes o WHERE o.vehicle_id = ANY (vehicles)
+      AND NOT EXISTS (SELECT FROM public.vehicles v WHERE v.id = o.vehicle_id);
+  END IF;
   IF stale = '{}' THEN
     RETURN gone;
   END IF;
@@ -41,6 +45,7 @@ BEGIN
     (SELECT count(*) FROM public.image_backfill_outcomes o WHERE o.vehicle_id = f.vehicle_id AND o.result <> 'deferred')
   FROM facts f JOIN last USING (organization_id)
   WHERE NOT EXISTS (SELECT FROM public.image_backfill_jobs j WHERE j.vehicle_id = f.vehicle_id)
+  ORDER BY f.vehicle_id -- whoever else does the same waits instead of locking each other out
   ON CONFLICT (vehicle_id) DO NOTHING;
   RETURN gone + cardinality(stale);
 END $$;
@@ -76,51 +81,52 @@ BEGIN
   RETURN jsonb_build_object('last', last, 'began', began, 'deletions', deletions, 'changed', changed);
 END $$;
 
--- What changed since the last time, by the time stamps of the rows.
--- {"more": whether to ask again at once, "stale": whether only a whole sync can tell, since rows were deleted, too many
--- came at once, or rows have no time stamps}
+-- What changed since the last time, by the time stamps of the rows. {"more": whether to ask again at once, "new": whether
+-- there was no whole sync yet, "stale": whether only a whole sync can tell, since rows were deleted, too many came at
+-- once, or rows have no time stamps}. One at a time: whoever comes second finds the work done.
 CREATE FUNCTION public.image_backfill_catch_up(size integer DEFAULT 2000) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   -- A transaction that takes its time commits rows whose time stamp has passed already.
   slack CONSTANT interval := '30 seconds';
   about public.image_backfill_about;
   ids uuid[];
+  stamps timestamptz[];
   photos uuid[];
   photos_until timestamptz;
-  seen record;
 BEGIN
+  PERFORM pg_advisory_xact_lock(7305174, 3);
   SELECT * INTO about FROM public.image_backfill_about;
-  -- One at a time; whoever comes second finds the work done.
-  IF about.synced_at IS NULL OR NOT pg_try_advisory_xact_lock(7305174, 1) THEN
-    RETURN jsonb_build_object('more', false, 'stale', about.synced_at IS NULL);
+  IF about.synced_at IS NULL THEN
+    RETURN jsonb_build_object('more', false, 'new', true, 'stale', true);
   END IF;
-  SELECT * INTO about FROM public.image_backfill_about;
 
-  ids := ARRAY(
-    SELECT f.vehicle_id FROM public.image_backfill_facts f
-    WHERE (f.changed_at, f.vehicle_id) > (about.changes_seen, about.changes_seen_id)
-    ORDER BY f.changed_at, f.vehicle_id LIMIT size);
-  SELECT f.changed_at, f.vehicle_id INTO seen FROM public.image_backfill_facts f WHERE f.vehicle_id = ids[cardinality(ids)];
+  SELECT array_agg(c.vehicle_id ORDER BY c.changed_at, c.vehicle_id), array_agg(c.changed_at ORDER BY c.changed_at, c.vehicle_id)
+  INTO ids, stamps FROM (
+    SELECT f.vehicle_id, f.changed_at FROM public.image_backfill_facts f
+    WHERE (f.changed_at, f.vehicle_id) > (about.changes_seen, about.changes_seen_id) AND f.changed_at <= now()
+    ORDER BY f.changed_at, f.vehicle_id LIMIT size) c;
   SELECT array_agg(p.vehicle_id), max(p.created_at) INTO photos, photos_until FROM (
-    SELECT i.vehicle_id, i.created_at FROM public.image_backfill_photos i WHERE i.created_at > about.photos_seen
+    SELECT i.vehicle_id, i.created_at FROM public.image_backfill_photos i WHERE i.created_at > about.photos_seen AND i.created_at <= now()
     ORDER BY i.created_at LIMIT size * 10) p;
-  UPDATE public.image_backfill_about SET
-    changes_seen = COALESCE(seen.changed_at, changes_seen), changes_seen_id = COALESCE(seen.vehicle_id, changes_seen_id), looked_at = now(),
-    photos_seen = COALESCE(photos_until, photos_seen);
+  UPDATE public.image_backfill_about SET looked_at = now(), photos_seen = COALESCE(photos_until, photos_seen),
+    changes_seen = COALESCE(stamps[cardinality(stamps)], changes_seen), changes_seen_id = COALESCE(ids[cardinality(ids)], changes_seen_id);
 
+  -- What has a time stamp to come, by a clock that is wrong, is looked at each time: it must not hide what comes after.
   PERFORM public.image_backfill_take_in(ARRAY(
     SELECT unnest(ids) UNION SELECT unnest(photos)
     UNION (
       SELECT f.vehicle_id FROM public.image_backfill_facts f
       WHERE f.changed_at BETWEEN about.looked_at - slack AND about.changes_seen ORDER BY f.changed_at DESC LIMIT size)
+    UNION (SELECT f.vehicle_id FROM public.image_backfill_facts f WHERE f.changed_at > now() ORDER BY f.changed_at DESC LIMIT size)
     UNION (
       SELECT i.vehicle_id FROM public.image_backfill_photos i
-      WHERE i.created_at BETWEEN about.looked_at - slack AND about.photos_seen ORDER BY i.created_at DESC LIMIT size * 10)));
+      WHERE i.created_at BETWEEN about.looked_at - slack AND about.photos_seen ORDER BY i.created_at DESC LIMIT size * 10)
+    UNION (SELECT i.vehicle_id FROM public.image_backfill_photos i WHERE i.created_at > now() ORDER BY i.created_at DESC LIMIT size)));
   IF (SELECT count(*) > 5000 FROM public.image_backfill_counts) THEN
     PERFORM public.image_backfill_fold_counts();
   END IF;
-  RETURN jsonb_build_object('more', cardinality(ids) = size, 'stale',
-    about.deletions_seen <> public.image_backfill_deletions() OR COALESCE(cardinality(photos), 0) = size * 10
+  RETURN jsonb_build_object('more', COALESCE(cardinality(ids) = size, false), 'new', false, 'stale',
+    about.deletions_seen <> public.image_backfill_deletions() OR COALESCE(cardinality(photos) = size * 10, false)
     OR NOT about.columns @> ARRAY['vehicles.updated_at', 'vehicle_images.created_at']);
 END $$;
 
