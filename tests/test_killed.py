@@ -21,6 +21,8 @@ from tui.stores import Store, open_store
 VEHICLES, IMAGES = 5, 4
 
 POINTS = [
+    ("after:join_run", 1),
+    ("sql:INTO image_backfill_shares", 2),  # inside the transaction of a report
     ("after:save_run", 1),
     ("after:claim", 1),
     ("after:claim", 2),

@@ -9,8 +9,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.crew import crew
+from tests.support.sidecar import our_sql
+from tests.support.stack import Project
 from tests.support.web import Web, serving
 from tests.support.world import assert_sound, listing, states
 from tui.cli.merged import merged
@@ -39,6 +41,7 @@ from tui.model import (
     VehicleResult,
     Wish,
 )
+from tui.settings import load_settings
 from tui.stores import Store, open_store
 
 VEHICLES, IMAGES = 12, 2
@@ -358,3 +361,29 @@ def test_how_many_workers_there_can_be(count: str, capsys: pytest.CaptureFixture
 
     assert main(["run", f"--workers={count}"]) == 2
     assert "is not a whole number between 1 and 64" in capsys.readouterr().err
+
+
+@pytest.fixture(params=["served", "plain"])
+def project(request: pytest.FixtureRequest, production: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """A project with our SQL, and one without."""
+    monkeypatch.setenv("SUPABASE_URL", production.url)
+    monkeypatch.setenv("SUPABASE_SECRET_KEY", production.secret_key)
+    monkeypatch.delenv("SUPABASE_SERVICE_ROLE_KEY", raising=False)
+    with our_sql(production) if request.param == "served" else nullcontext():
+        yield production
+
+
+async def test_workers_share_a_project(project: Project, web: Web) -> None:
+    store = await open_store("supabase", load_settings({"store": "supabase"}))
+    await store.intake([listing(web, number, IMAGES) for number in range(VEHICLES)])
+    work = crew(store, "supabase", web.port, 3, batch_size=1)
+    async with under_way(work, web, 3 * IMAGES) as task:
+        web.hold.set()
+        seen = await task
+    assert (seen.phase, seen.vehicles_done, seen.tally.stored) == (Phase.FINISHED, VEHICLES, VEHICLES * IMAGES)
+    assert set(web.asked.values()) == {1}
+    assert project.value("select count(*) from vehicle_images") == VEHICLES * IMAGES
+    assert len(project.objects()) == VEHICLES * IMAGES
+    marked = "select count(*) from vehicles where (origin_metadata->>'images_backfilled')::boolean"
+    assert project.value(marked) == VEHICLES
+    await store.close()
