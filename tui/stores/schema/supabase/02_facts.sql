@@ -60,8 +60,11 @@ BEGIN
   ORDER BY place LIMIT 1;
   source := COALESCE(source, 'external_import');
 
-  INSERT INTO public.image_backfill_about (version, source, columns) VALUES (version, source, columns)
-  ON CONFLICT (only_row) DO UPDATE SET version = excluded.version, source = excluded.source, columns = excluded.columns;
+  INSERT INTO public.image_backfill_about AS about (version, source, columns) VALUES (version, source, columns)
+  ON CONFLICT (only_row) DO UPDATE SET version = excluded.version, source = excluded.source, columns = excluded.columns,
+    -- What follows from other columns is another thing: all of it is to be looked at again.
+    synced_at = CASE WHEN (about.version, about.source, about.columns) = (excluded.version, excluded.source, excluded.columns)
+      THEN about.synced_at END;
 
   -- Images, with every column that anything here asks for.
   FOR i IN 1 .. array_length(photo_columns, 1) LOOP
@@ -73,11 +76,12 @@ BEGIN
   EXECUTE format('CREATE VIEW public.image_backfill_photos WITH (security_invoker = true) AS SELECT i.vehicle_id, %s FROM public.vehicle_images i',
     array_to_string(parts, ', '));
 
-  -- Organizations, under whichever name.
-  dealers := CASE
-    WHEN wanted <> '' THEN wanted
-    WHEN 'organizations.id' = ANY (columns) THEN 'organizations'
-    WHEN 'businesses.id' = ANY (columns) THEN 'businesses' END;
+  -- Organizations, under whichever name; of two tables the one that vehicles refer to.
+  dealers := COALESCE(NULLIF(wanted, ''), (
+    SELECT t.name FROM unnest(ARRAY['organizations', 'businesses']) WITH ORDINALITY AS t (name, place) WHERE t.name || '.id' = ANY (columns)
+    ORDER BY EXISTS (
+      SELECT FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid = to_regclass('public.' || t.name)
+        AND k.conrelid IN (to_regclass('public.organization_vehicles'), 'public.vehicles'::regclass)) DESC, t.place LIMIT 1));
   IF wanted <> '' AND NOT wanted || '.id' = ANY (columns) THEN
     RAISE EXCEPTION 'this project has no table % with an id in the schema public', wanted;
   END IF;
@@ -85,7 +89,7 @@ BEGIN
     CREATE VIEW public.image_backfill_dealers AS SELECT ''::text AS id, ''::text AS name, NULL::text AS website WHERE false;
   ELSE
     SELECT format('COALESCE(%s)', string_agg(format('NULLIF(d.%I::text, '''')', name), ', ' ORDER BY place) || ', d.id::text') INTO part
-    FROM unnest(ARRAY['name', 'business_name', 'id']) WITH ORDINALITY AS names (name, place)
+    FROM unnest(ARRAY['business_name', 'name', 'title', 'display_name', 'id']) WITH ORDINALITY AS names (name, place)
     WHERE dealers || '.' || name = ANY (columns);
     EXECUTE format('CREATE VIEW public.image_backfill_dealers WITH (security_invoker = true) AS SELECT d.id::text AS id, %s AS name, %s AS website FROM public.%I d',
       part, CASE WHEN dealers || '.website' = ANY (columns) THEN 'd.website::text' ELSE 'NULL::text' END, dealers);
