@@ -22,4 +22,4 @@ def test_a_run_in_one_line() -> None:
 
 def test_why_it_waits_is_in_it() -> None:
     seen = Snapshot("r", Phase.RUNNING, RunOptions(), trouble="the database restarts; trying again in 8 s\x1b[31m")
-    assert progress_line(seen).endswith("   the database restarts; trying again in 8 s[31m")
+    assert progress_line(seen).endswith("   waiting: the database restarts; trying again in 8 s[31m")

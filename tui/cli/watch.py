@@ -40,7 +40,6 @@ def counters(snapshot: Snapshot) -> str:
 def progress_line(snapshot: Snapshot) -> str:
     """A run in one line."""
     eta = f"   ETA {duration(snapshot.eta)}" if snapshot.eta is not None else ""
-    trouble = f"   {clean(snapshot.trouble)}" if snapshot.trouble else ""
     trouble = f"   waiting: {clean(snapshot.trouble)}" if snapshot.trouble else ""
     return (
         f"{snapshot.phase.value}   {snapshot.vehicles_done:,} / {plural(snapshot.vehicles_total, 'vehicle')}   "
