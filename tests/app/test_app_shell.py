@@ -178,6 +178,7 @@ async def test_another_session_takes_the_place_of_the_one_before(app: BackfillAp
         await opened(pilot, app)
         app.open_session(app.doors.local(f"{dealers.folder}-2"))
         await until(pilot, lambda: "No organization: i imports a file." in shown(app))
+        assert "Organizations  0" in shown(app)
         assert len(dealers.opened) == 2
 
 

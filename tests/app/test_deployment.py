@@ -13,6 +13,7 @@ from tests.support.pilot import driven, shown, until
 from tui.app.app import BackfillApp
 from tui.app.doors import Doors
 from tui.app.screens.failures import FailuresScreen
+from tui.app.screens.fleet import FleetScreen
 from tui.app.screens.help import HelpScreen
 from tui.app.screens.history import HistoryScreen
 from tui.app.screens.inventory import InventoryScreen
@@ -64,16 +65,18 @@ async def test_read_only_takes_away_everything_that_writes(looking_app: Backfill
         assert not [words for words in WRITING[1:] if words in shown(app)]
 
 
-@pytest.mark.parametrize("screen", ["v", "f", "h"])
+@pytest.mark.parametrize("screen", ["v", "f", "h", "F"])
 async def test_read_only_screens_offer_nothing_that_writes(looking_app: BackfillApp, screen: str) -> None:
     app = looking_app
     async with driven(app, (160, 40)) as pilot:
         await until(pilot, lambda: app.counts is not None)
         await pilot.press(screen)
-        await until(pilot, lambda: isinstance(app.screen, PreviewScreen | FailuresScreen | HistoryScreen))
+        await until(pilot, lambda: isinstance(app.screen, PreviewScreen | FailuresScreen | HistoryScreen | FleetScreen))
         below = type(app.screen)
-        assert not [words for words in ("Run", "Retry", "Unpark") if f" {words}" in shown(app).splitlines()[-1]]
-        await pilot.press("r", "R", "u")
+        assert not [
+            words for words in ("Run", "Retry", "Unpark", "Pause", "Stop") if f" {words}" in shown(app).splitlines()[-1]
+        ]
+        await pilot.press("r", "R", "u", "p", "s")
         assert type(app.screen) is below
         assert app.trickle is None
 

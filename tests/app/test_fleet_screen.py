@@ -50,7 +50,8 @@ def test_runs_stand_above_their_workers_and_tell_their_sum() -> None:
     run, first, second = painted(CREW, 100, own=SHARE.worker)
     assert run.split() == ["Run", "aaaa", "▶", "running", "6", "9.1", "2.5", "MB/s", "27"]
     assert first.split() == ["mini:4242.7c3f", "here", "▶", "running", "2", "9.1", "2.5", "MB/s", "20", "now"]
-    assert "! silent" in second
+    assert second.split()[1:7] == ["!", "silent", "4", "–", "–", "7"]
+    assert text(draw.total_line(draw.rows(CREW), True, NOW)) == "1 run · 2 workers   9.1 images/s   2.5 MB/s"
     assert second.endswith("40 s ago")
     assert "\x1b" not in second
 
@@ -62,6 +63,7 @@ def test_rows_fit_and_their_numbers_stand_below_each_other(width: int) -> None:
     head, _, first, second = (text(line) for line in lines)
     assert head.index("last seen") + len("last seen") == first.index("now") + 3 == second.index("ago") + 3
     assert ("1967 Porsche" in first) == (width >= draw.WIDE)
+    assert " ▶ running" in first
 
 
 def test_what_is_wanted_shows_before_it_is_obeyed() -> None:

@@ -80,6 +80,7 @@ class FleetScreen(BaseScreen):
         self.error = ""
         self._timer: Timer | None = None
         self._asking = False
+        self._as_of = 0.0
 
     def compose_body(self) -> ComposeResult:
         """Titles, the list, and what there is to say about the row under the cursor."""
@@ -140,6 +141,8 @@ class FleetScreen(BaseScreen):
             return
         try:
             self.rows, self.error = draw.rows(await session.store.fleet()), ""
+            # Nobody is silent only because the store has not answered since.
+            self._as_of = self.backfill.clock()
         except Problem as problem:
             self.error = str(problem)
         self.asked = True
@@ -164,20 +167,20 @@ class FleetScreen(BaseScreen):
 
     def _paint(self, row: Row, width: int) -> Line:
         trickle = self.backfill.trickle
-        return draw.paint(row, width, self.backfill.clock(), trickle.worker if trickle is not None else "")
+        return draw.paint(row, width, self._as_of, trickle.worker if trickle is not None else "")
 
     def _head(self, width: int) -> Sequence[Line]:
         if self.error:
             told: Line = (Piece(words.clean(self.error), Ink.BAD),)
         else:
-            told = draw.total_line(self.rows, self.asked)
+            told = draw.total_line(self.rows, self.asked, self._as_of)
         return (spread((Piece("Fleet", Ink.STRONG),), told, width),)
 
     def _titles(self, width: int) -> Sequence[Line]:
         return (draw.column_titles(width - 1),) if self.rows else ()
 
     def _detail(self, width: int) -> Sequence[Line]:
-        return BLANK, *draw.detail(self.current, self.backfill.clock(), width)
+        return BLANK, *draw.detail(self.current, self._as_of, width)
 
     def on_line_list_moved(self) -> None:
         """Tell about the row under the cursor."""
@@ -193,7 +196,7 @@ class FleetScreen(BaseScreen):
     def action_details(self) -> None:
         """Show the run or worker under the cursor in full."""
         if self.current is not None:
-            self.app.push_screen(FleetDetails(self.current, self.backfill.clock()))
+            self.app.push_screen(FleetDetails(self.current, self._as_of))
 
     def _own(self, row: Row) -> bool:
         app = self.backfill

@@ -214,7 +214,7 @@ class InventoryScreen(BaseScreen):
         pager = self._organizations.pager
         self._of = pager.current
         first = pager.row(0)
-        count = Piece(f"  {pager.total - (first is None or first.id == ALL):,}", Ink.DIM)
+        count = Piece(f"  {pager.total - (first is not None and first.id == ALL):,}", Ink.DIM)
         self._organizations.heading.title = (Piece("Organizations", Ink.STRONG), count)
         self._title_vehicles()
 

@@ -36,7 +36,7 @@ WAYS = (
     Way("d", "demo", "Demo", "a small dealer world, nothing to set up"),
     Way("i", "import_file", "Import a file", "JSONL, CSV or TSV listings into a local store", writes=True),
     Way("o", "open_store", "Open a store", "a folder on this machine"),
-    Way("c", "connect", "Connect Supabase", "a project by its URL and service key, or a profile"),
+    Way("c", "connect", "Connect Supabase", "by URL and service key, or a named profile"),
 )
 
 

@@ -77,15 +77,16 @@ def state(share: RunRecord, now: float) -> Piece:
     return Piece(words.phase_words(phase), words.PHASES[phase][1])
 
 
-def total_line(found: Sequence[Row], asked: bool) -> Line:
+def total_line(found: Sequence[Row], asked: bool, now: float) -> Line:
     """How many there are and what they do together."""
     runs = [row.run for row in found if row.member is None]
     if not runs:
         return (Piece("" if asked else "asking the store …", Ink.DIM),)
     told = [Piece(f"{words.plural(len(runs), 'run')} · {words.plural(len(found) - len(runs), 'worker')}", Ink.DIM)]
-    if rate := sum(run.images_per_second for run in runs):
+    heard = [run for run in runs if not silence(run, now)]
+    if rate := sum(run.images_per_second for run in heard):
         told.append(Piece(words.rate(rate)))
-        told.append(Piece(words.byte_rate(sum(run.bytes_per_second for run in runs))))
+        told.append(Piece(words.byte_rate(sum(run.bytes_per_second for run in heard))))
     return parts(told)
 
 
@@ -97,7 +98,8 @@ def _numbers(holds: str, images: str, size: str, done: str, seen: str, width: in
 
 def _room(width: int) -> int:
     """What the other columns leave for names, within reason."""
-    return max(NAME_LEAST, min(NAME_MOST, width - 2 - STATE - len(_numbers("", "", "", "", "", width))))
+    most = max(NAME_MOST, width // 5)
+    return max(NAME_LEAST, min(most, width - 2 - STATE - len(_numbers("", "", "", "", "", width))))
 
 
 def column_titles(width: int) -> Line:
@@ -115,22 +117,23 @@ def paint(row: Row, width: int, now: float, own: str = "") -> Line:
         share, seen, about = row.member.share, last_seen(row.member.share, now), titles(row.member)
         name = _worker(share.worker, _room(width), here=share.worker == own)
     told = state(share, now)
-    line = (*name, Piece(left(told.text, STATE), told.ink), Piece(_counted(share, row.holding, seen, width)))
+    line = (*name, Piece(left(told.text, STATE), told.ink), Piece(_counted(share, row.holding, seen, width, now)))
     return clip((*line, Piece("   " + about, Ink.DIM)), width) if width >= WIDE else line
 
 
 def _worker(name: str, room: int, *, here: bool) -> Line:
     """Both ends of a name tell workers apart: the host and the process."""
     mark = " here" if here else ""
-    text = shorten(words.clean(name), room - 2 - len(mark))
+    text = shorten(words.clean(name), room - 3 - len(mark))
     return Piece("   " + text), Piece(left(mark, room - 2 - cell_len(text)), Ink.ACCENT)
 
 
-def _counted(share: RunRecord, holding: int, seen: str, width: int) -> str:
+def _counted(share: RunRecord, holding: int, seen: str, width: int, now: float) -> str:
+    silent = bool(silence(share, now))
     return _numbers(
         words.thousands(holding),
-        f"{share.images_per_second:.1f}",
-        words.byte_rate(share.bytes_per_second),
+        "–" if silent else f"{share.images_per_second:.1f}",
+        "–" if silent else words.byte_rate(share.bytes_per_second),
         words.thousands(share.vehicles_done),
         seen,
         width,
