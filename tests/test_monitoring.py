@@ -193,7 +193,7 @@ class Edits(RuleBasedStateMachine):
 
     @rule()
     def pass_time(self) -> None:
-        self.shelf.pass_time(TTL)
+        self.wait(self.shelf.pass_time(TTL))
 
     @rule()
     def refresh(self) -> None:

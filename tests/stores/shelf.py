@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from tui.model import (
+    SOURCE,
     Lease,
     Listing,
     Outcome,
@@ -16,6 +17,7 @@ from tui.model import (
     VehicleQuery,
 )
 from tui.stores import Store
+from tui.trickle.lane import object_path
 
 TTL = 60.0
 
@@ -29,11 +31,12 @@ def listing(name: str, *urls: str, organization: str | None = "Acme", **fields: 
     return Listing(identity=f"vin:{name}", organization=organization, **{**told, **fields})  # type: ignore[arg-type]
 
 
-def image(lease: Lease, position: int = 0, file_hash: str = "", url: str = "") -> StoredImage:
-    path = f"{lease.vehicle.id}/external_import/external_import_{position}.jpg"
+def image(lease: Lease, position: int = 0, file_hash: str = "", url: str = "", source: str = SOURCE) -> StoredImage:
+    url = url or str(lease.gallery.urls[position])
+    path = object_path(lease.vehicle.id, source, url, "jpg")
     return StoredImage(
         vehicle_id=lease.vehicle.id,
-        source_url=url or str(lease.gallery.urls[position]),
+        source_url=url,
         storage_path=path,
         image_url=f"file:///{path}",
         file_hash=file_hash or f"hash-{position}",

@@ -12,9 +12,12 @@ from tests.stores.contract.shelves import (
     LACKING,
     REMOTE,
     LocalShelf,
+    PlainShelf,
     ProjectShelf,
     Shelf,
     few_authorities,
+    known_shapes,
+    plain_project,
     served_project,
 )
 from tui.stores import Store
@@ -34,18 +37,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def _few_authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with few_authorities(tmp_path_factory.mktemp("authorities")):
+def _opens_fast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with few_authorities(tmp_path_factory.mktemp("authorities")), known_shapes():
         yield
 
 
 @pytest_asyncio.fixture
-async def shelf(request: pytest.FixtureRequest, tmp_path: Path, _few_authorities: None) -> AsyncIterator[Shelf]:
+async def shelf(request: pytest.FixtureRequest, tmp_path: Path, _opens_fast: None) -> AsyncIterator[Shelf]:
     """An empty store of one kind."""
     kind: str = request.param
     shelf: Shelf
     if kind == "local":
         shelf = await LocalShelf(kind, tmp_path / "shelf").start()
+    elif kind.startswith("plain"):
+        shelf = await PlainShelf(kind, plain_project(request.getfixturevalue("stack"), kind)).start()
     else:
         shelf = await ProjectShelf(kind, served_project(request.getfixturevalue("stack"), kind)).start()
     yield shelf

@@ -21,18 +21,25 @@ from tests.stores.conftest import Clock
 from tests.support.stack import LEAN, PRODUCTION, Project, Stack
 from tui.model import BUCKET
 from tui.settings import Secret, Settings
-from tui.stores import Store, open_store
+from tui.stores import Store, open_store, supabase
 from tui.stores.local import LocalStore
 from tui.stores.schema import install_script
+from tui.stores.supabase import shape
+from tui.stores.supabase.connection import Connection
+from tui.stores.supabase.shape import Shape
 
 Row = dict[str, Any]
+
+_LEAN = frozenset({"private", "links", "vin", "hashes", "primary", "trim"})
 
 LACKING: Mapping[str, frozenset[str]] = {
     "local": frozenset(),
     "served": frozenset(),
-    "served-lean": frozenset({"private", "links", "vin", "hashes", "primary", "trim"}),
+    "served-lean": _LEAN,
+    "plain": frozenset({"fleet"}),
+    "plain-lean": _LEAN | {"fleet"},
 }
-"""The kinds of stores, and what the tables of each cannot hold."""
+"""The kinds of stores, and what each cannot hold: its tables lack the columns, or nobody keeps a journal for all."""
 
 REMOTE = tuple(kind for kind in LACKING if kind != "local")
 
@@ -51,11 +58,13 @@ class Shelf(ABC):
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
+        self._stores: list[Store] = []
         self._open = AsyncExitStack()
 
     async def another(self) -> Store:
         """The store of another machine."""
         store = await self._open_store()
+        self._stores.append(store)
         self._open.push_async_callback(store.close)
         return store
 
@@ -71,7 +80,7 @@ class Shelf(ABC):
         return time.time()
 
     @abstractmethod
-    def pass_time(self, seconds: float) -> None:
+    async def pass_time(self, seconds: float) -> None:
         """Let everything that waits, is held or was told be so much older."""
 
     @abstractmethod
@@ -147,7 +156,7 @@ class LocalShelf(Shelf):
     def now(self) -> float:
         return self._clock.now
 
-    def pass_time(self, seconds: float) -> None:
+    async def pass_time(self, seconds: float) -> None:
         self._clock.now += seconds
 
     def objects(self) -> dict[str, bytes]:
@@ -183,7 +192,7 @@ def _sqlite_values(row: Mapping[str, object]) -> list[Any]:
 
 
 class ProjectShelf(Shelf):
-    """A project of the stack; the superuser is the person with the SQL editor."""
+    """A project of the stack with our SQL; the superuser is the person with the SQL editor."""
 
     def __init__(self, kind: str, project: Project) -> None:
         super().__init__(kind)
@@ -199,7 +208,7 @@ class ProjectShelf(Shelf):
         settings = Settings(supabase_url=self.project.url, supabase_key=Secret(self.project.service_key))
         return await open_store("supabase", settings)
 
-    def pass_time(self, seconds: float) -> None:
+    async def pass_time(self, seconds: float) -> None:
         span = f"interval '{seconds} seconds'"
         self.project.sql(
             f"update image_backfill_jobs set lease_until = lease_until - {span}, retry_at = retry_at - {span}"
@@ -236,6 +245,37 @@ class ProjectShelf(Shelf):
         self.project.sql(query.as_string(), values)
 
 
+class PlainShelf(ProjectShelf):
+    """A project of the stack that has nothing of ours."""
+
+    async def pass_time(self, seconds: float) -> None:
+        seconds += 3  # a project's own time is known from its answers, and lags behind by as much
+        for path in ("{image_backfill,lease,until}", "{image_backfill,retry_at}"):
+            moved = f"to_jsonb((origin_metadata #>> '{path}')::float8 - {seconds})"
+            content = f"jsonb_set(origin_metadata, '{path}', {moved})"
+            self.project.sql(
+                f"update vehicles set updated_at = now(), origin_metadata = {content}"
+                f" where origin_metadata #> '{path}' is not null"
+            )
+        for store in self._stores:
+            await store.refresh()
+
+    def metadata(self, vehicle_id: str) -> Any:
+        """What is there beside what we remember of the vehicle."""
+        content = super().metadata(vehicle_id)
+        return {name: value for name, value in content.items() if name != "image_backfill"}
+
+    def edit_metadata(self, vehicle_id: str, **merge: object) -> None:
+        self.update("vehicles", vehicle_id, origin_metadata={**super().metadata(vehicle_id), **merge})
+
+
+def plain_project(stack: Stack, kind: str) -> Project:
+    """An empty project without our SQL."""
+    project = stack.project(kind.replace("-", "_"), LEAN if kind.endswith("lean") else PRODUCTION)
+    project.clear()
+    return project
+
+
 @contextmanager
 def few_authorities(folder: Path) -> Iterator[None]:
     """Every store that is opened reads the list of certificate authorities, which takes longer than a test."""
@@ -243,6 +283,21 @@ def few_authorities(folder: Path) -> Iterator[None]:
     few.write_text(Path(certifi.where()).read_text().partition(end)[0] + end)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(certifi, "where", lambda: str(few))
+        yield
+
+
+@contextmanager
+def known_shapes() -> Iterator[None]:
+    """The shape of each project is found out once: to describe itself, PostgREST takes longer than a test."""
+    shapes: dict[str, Shape] = {}
+
+    async def discover(connection: Connection, organizations_table: str = "") -> Shape:
+        if connection.url not in shapes:
+            shapes[connection.url] = await shape.discover(connection, organizations_table)
+        return shapes[connection.url]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(supabase, "discover", discover)
         yield
 
 

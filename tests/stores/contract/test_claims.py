@@ -116,7 +116,7 @@ async def test_an_expired_lease_is_taken_over_and_the_first_worker_can_no_longer
     await store.intake([listing("v")])
     dead = await claim_one(store)
     assert await claim(store) == ()
-    shelf.pass_time(TTL)
+    await shelf.pass_time(TTL)
     other = await shelf.another()
     (taken,) = await claim(other, worker="other")
     assert taken.vehicle.id == dead.vehicle.id
@@ -133,7 +133,7 @@ async def test_an_expired_lease_is_taken_over_and_the_first_worker_can_no_longer
 async def test_an_expired_lease_is_lost_even_when_nobody_took_it(store: Store, shelf: Shelf) -> None:
     await store.intake([listing("v")])
     lease = await claim_one(store)
-    shelf.pass_time(TTL)
+    await shelf.pass_time(TTL)
     with pytest.raises(LeaseLost):
         await store.record(lease, image(lease))
     with pytest.raises(LeaseLost):
@@ -144,9 +144,9 @@ async def test_an_expired_lease_is_lost_even_when_nobody_took_it(store: Store, s
 async def test_a_renewed_lease_lives_on(store: Store, shelf: Shelf) -> None:
     await store.intake([listing("v")])
     lease = await claim_one(store)
-    shelf.pass_time(TTL - 10)
+    await shelf.pass_time(TTL - 10)
     assert await store.renew([lease], TTL) == frozenset()
-    shelf.pass_time(TTL - 10)
+    await shelf.pass_time(TTL - 10)
     assert await store.record(lease, image(lease))
     assert await store.renew([], TTL) == frozenset()
 
@@ -183,7 +183,7 @@ async def test_a_settled_vehicle_waits_for_its_time(store: Store, shelf: Shelf) 
     vehicle = await only(store)
     assert vehicle.note == "retry later"
     assert vehicle.retry_at == pytest.approx(due, abs=5)
-    shelf.pass_time(30)
+    await shelf.pass_time(30)
     assert [lease.vehicle.id for lease in await store.peek(Scope(), 0, 1)] == [vehicle.id]
     (again,) = await claim(store)
     assert again.outcomes == (later,)
@@ -256,7 +256,7 @@ async def test_no_vehicle_is_held_twice_while_leases_end(store: Store, shelf: Sh
     await store.intake([listing(f"v{n}", organization="AB"[n % 2]) for n in range(12)])
     a, b = (row.id for row in (await store.organizations()).rows)
     await claim(store, 12, worker="dead")
-    shelf.pass_time(TTL)
+    await shelf.pass_time(TTL)
     scopes = [Scope(), Scope((a,)), Scope((b,)), Scope((a, b))]
     stores = [await shelf.another() for _ in scopes]
     shares = await asyncio.gather(

@@ -150,7 +150,7 @@ async def test_long_urls(store: Store, shelf: Shelf) -> None:
     await store.intake([listing("v", *urls)])
     lease = await claim_one(store)
     assert lease.gallery.urls == urls
-    assert await store.record(lease, image(lease))
+    assert await store.record(lease, image(lease, source=store.source))
     outcomes = (Outcome(urls[0], "a", Result.STORED), refused(urls[1]), refused(urls[2]))
     await store.settle(lease, Settlement(outcomes))
     assert set(await store.outcomes(lease.vehicle.id)) == set(outcomes)
@@ -187,7 +187,7 @@ async def parked(store: Store) -> str:
 
 async def backfilled(store: Store) -> str:
     lease = await claim_one(store)
-    await store.record(lease, image(lease))
+    await store.record(lease, image(lease, source=store.source))
     await store.settle(lease, Settlement((Outcome(URLS[0], "a", Result.STORED), refused(URLS[1])), backfilled=True))
     return lease.vehicle.id
 
@@ -246,7 +246,7 @@ async def test_an_import_while_its_vehicles_are_being_finished(store: Store, she
 
 async def finished(store: Store, lease: Lease, stored: bool) -> None:
     if stored:
-        await store.record(lease, image(lease))
+        await store.record(lease, image(lease, source=store.source))
     await store.settle(lease, Settlement(tuple(map(refused, URLS)), backfilled=stored, parked=not stored))
 
 

@@ -40,14 +40,14 @@ async def test_a_claim_that_is_asked_for_again_gives_what_it_gave(store: Store, 
     assert (fault.hits, len(leases)) == (1, 3)
     assert len(await claim(await shelf.another(), 5, worker="other")) == 2
     for lease in leases:
-        assert await store.record(lease, image(lease))
+        assert await store.record(lease, image(lease, source=store.source))
 
 
 async def test_an_image_that_is_recorded_again(store: Store, shelf: Shelf, lost: Act) -> None:
     await store.intake([listing("v")])
     lease = await claim_one(store)
     fault = lose(shelf, lost)
-    assert await store.record(lease, image(lease))
+    assert await store.record(lease, image(lease, source=store.source))
     assert fault.hits == 1
     assert len(shelf.images(lease.vehicle.id)) == 1
 
@@ -57,7 +57,7 @@ async def test_an_end_that_is_said_again(store: Store, shelf: Shelf, lost: Act, 
     await store.intake([listing("v")])
     lease = await claim_one(store)
     if end == "backfilled":
-        await store.record(lease, image(lease))
+        await store.record(lease, image(lease, source=store.source))
     fault = lose(shelf, lost)
     outcomes = (Outcome("http://a/1.jpg", "a", Result.STORED), refused("http://a/2.jpg"))
     await store.settle(lease, Settlement(outcomes, backfilled=end == "backfilled", parked=end == "parked"))

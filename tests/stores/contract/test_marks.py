@@ -23,7 +23,8 @@ async def test_the_row_of_an_image(store: Store, shelf: Shelf) -> None:
     assert await store.record(lease, image(lease))
     assert await store.images(lease.vehicle.id) == (image(lease),)
     (row,) = shelf.images(lease.vehicle.id)
-    assert (row["filename"], row["file_size"], row["mime_type"]) == ("external_import_0.jpg", 10, "image/jpeg")
+    assert row["filename"] == row["storage_path"].split("/")[-1]
+    assert (row["file_size"], row["mime_type"]) == (10, "image/jpeg")
     assert (row["source"], bool(row["is_primary"]), bool(row["is_external"])) == (store.source, False, False)
     assert (row["taken_at"], row["user_id"]) == (None, None)
     assert row["variants"] == {"original": {"width": 640, "height": 480}}
@@ -226,7 +227,7 @@ async def test_retry_frees_what_waits(store: Store, shelf: Shelf) -> None:
 async def test_retry_takes_back_the_mark_that_rested_on_a_refusal(store: Store, shelf: Shelf) -> None:
     await store.intake([listing("v", extra={"color": "red"})])
     lease = await claim_one(store)
-    await store.record(lease, image(lease))
+    await store.record(lease, image(lease, source=store.source))
     outcomes = (*stored(lease, 0), refused("http://a/2.jpg"))
     await store.settle(lease, Settlement(outcomes, backfilled=True))
     assert await store.retry(host="a") == 1

@@ -144,10 +144,10 @@ async def test_workload_is_what_could_be_claimed_now(store: Store, shelf: Shelf)
     assert await store.workload(Scope(include_private=True), 20) == Workload(2, 3)
     named = tuple(row.id for row in (await store.vehicles(VehicleQuery())).rows)
     assert await store.workload(Scope(vehicle_ids=named), 1) == Workload(1, 1)
-    shelf.pass_time(TTL)
+    await shelf.pass_time(TTL)
     assert await store.workload(Scope(), 20) == Workload(2, 4)
     assert lease.vehicle.id in {row.vehicle.id for row in await store.peek(Scope(), 0, 2)}
-    shelf.pass_time(TTL)
+    await shelf.pass_time(TTL)
     assert await store.workload(Scope(vehicle_ids=named, include_private=True), 20) == Workload(4, 7)
 
 

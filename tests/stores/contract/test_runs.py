@@ -12,6 +12,8 @@ from tests.stores.shelf import TTL, claim_one, listing
 from tui.model import SILENCE, Orders, Phase, RunOptions, RunRecord, Scope, Settlement, Tally, Wish
 from tui.stores import Store
 
+pytestmark = pytest.mark.needs("fleet")
+
 TEN_MINUTES = 600.0
 
 
@@ -68,7 +70,7 @@ async def test_a_run_that_ended_or_fell_silent_is_joined_by_nobody(
     store: Store, report: RunRecord, shelf: Shelf
 ) -> None:
     await store.join_run(report)
-    shelf.pass_time(SILENCE + 1)
+    await shelf.pass_time(SILENCE + 1)
     now = shelf.now
     assert await store.join_run(other(report, seen_at=now)) == "two"
     await store.save_run(other(report, seen_at=now, ended_at=now, phase=Phase.FINISHED))
@@ -105,7 +107,7 @@ async def test_every_worker_learns_what_is_wanted(store: Store, report: RunRecor
     assert await store.save_run(report) == Orders(Wish.PAUSE, 2)
     await store.direct_run("one", Wish.RUN)
     assert await elsewhere.save_run(other(report, run_id="one")) == Orders(Wish.RUN, 2)
-    shelf.pass_time(SILENCE + 1)
+    await shelf.pass_time(SILENCE + 1)
     assert await store.save_run(replace(report, seen_at=shelf.now)) == Orders(Wish.RUN, 1), "the other fell silent"
     assert (await store.runs())[0].wish is Wish.RUN
 
@@ -185,7 +187,7 @@ async def test_the_fleet_with_what_it_holds(store: Store, report: RunRecord, she
     assert (older.holding, set(older.titles)) == (4, {lease.vehicle.title for lease in leases[:3]})
     await store.settle(leases[0], Settlement(parked=True))
     assert (await store.fleet())[1].holding == 3
-    shelf.pass_time(TTL + 1)
+    await shelf.pass_time(TTL + 1)
     assert (await store.fleet())[1].holding == 0, "its leases are over"
 
 
@@ -195,11 +197,11 @@ async def test_who_ended_has_left_the_fleet_and_a_killed_one_stays_a_while(
     await store.join_run(report)
     await store.join_run(other(report))
     await store.save_run(replace(report, ended_at=shelf.now, phase=Phase.STOPPED))
-    shelf.pass_time(TEN_MINUTES - 20)
+    await shelf.pass_time(TEN_MINUTES - 20)
     (member,) = await store.fleet()
     assert member.share.worker == "b:1"
     assert shelf.now - member.share.seen_at == pytest.approx(TEN_MINUTES - 20, abs=10)
-    shelf.pass_time(21)
+    await shelf.pass_time(21)
     assert await store.fleet() == ()
 
 
