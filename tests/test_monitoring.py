@@ -15,11 +15,18 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from tests.stores.contract.shelves import ProjectShelf, few_authorities, served_project
+from tests.stores.contract.shelves import (
+    PlainShelf,
+    ProjectShelf,
+    few_authorities,
+    known_shapes,
+    plain_project,
+    served_project,
+)
 from tests.stores.shelf import TTL, claim, image, listing
 from tui.model import Counts, Outcome, Reason, Result, Settlement, VehicleQuery
 from tui.stores import Store
-from tui.stores.supabase import sync
+from tui.stores.supabase import mirror, sync
 
 if TYPE_CHECKING:
     from tests.support.stack import Project, Stack
@@ -80,24 +87,39 @@ def _soon(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No answer is good for the next question, and no whole look comes by itself."""
     monkeypatch.setattr(sync, "SOON", -1.0)
     monkeypatch.setattr(sync, "SELDOM", float("inf"))
-    with few_authorities(tmp_path):
+    monkeypatch.setattr(mirror, "SOON", -1.0)
+    monkeypatch.setattr(mirror, "SHARE", -1)
+    with few_authorities(tmp_path), known_shapes():
         yield
+
+
+def served(stack: Stack) -> tuple[Project, ProjectShelf]:
+    project = served_project(stack, "served")
+    return project, ProjectShelf("served", project)
+
+
+def plain(stack: Stack) -> tuple[Project, ProjectShelf]:
+    project = plain_project(stack, "plain")
+    return project, PlainShelf("plain", project)
+
+
+SHELVES = {"served": served, "plain": plain}
 
 
 class Edits(RuleBasedStateMachine):
     """Edits of a few vehicles of one project, by hand and through a store; after each the counts agree."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, kind: str) -> None:
         super().__init__()
-        self.stack = stack
+        self.stack, self.kind = stack, kind
         self.loop = asyncio.new_event_loop()
 
     @initialize()
     def open(self) -> None:
-        self.project = served_project(self.stack, "served")
+        self.project, self.shelf = SHELVES[self.kind](self.stack)
         for key, name in zip(DEALERS, "AB", strict=True):
             self.project.sql("insert into businesses (id, business_name) values (%s, %s)", [key, name])
-        self.shelf = self.wait(ProjectShelf("served", self.project).start())
+        self.wait(self.shelf.start())
         self.store = self.shelf.store
         self.unstamped = False
 
@@ -226,9 +248,10 @@ class Edits(RuleBasedStateMachine):
         assert page.total == len(page.rows)
 
 
-def test_counts_agree_after_every_edit(stack: Stack) -> None:
-    bounds = settings(max_examples=12, stateful_step_count=14, deadline=None, suppress_health_check=list(HealthCheck))
-    edits: Any = lambda: Edits(stack)  # noqa: E731 - what makes a machine is called a class there
+@pytest.mark.parametrize("kind", SHELVES)
+def test_counts_agree_after_every_edit(stack: Stack, kind: str) -> None:
+    bounds = settings(max_examples=8, stateful_step_count=14, deadline=None, suppress_health_check=list(HealthCheck))
+    edits: Any = lambda: Edits(stack, kind)  # noqa: E731 - what makes a machine is called a class there
     run_state_machine_as_test(edits, settings=bounds)
 
 
