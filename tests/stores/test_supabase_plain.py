@@ -32,7 +32,8 @@ from tui.model import (
     State,
     Wish,
 )
-from tui.stores import LeaseLost, StoreError
+from tui.settings import Secret, Settings
+from tui.stores import LeaseLost, StoreError, open_store
 from tui.stores.supabase.remembered import KEY
 
 
@@ -281,3 +282,15 @@ async def test_strange_metadata_is_left_alone(bare: Project) -> None:
         assert (lease.vehicle.id, lease.outcomes) == (key, ())
         assert await store.unpark(odd) == 0
         assert [(await store.gallery(one)).urls for one in odd] == [()] * len(odd)
+
+
+async def test_a_key_that_may_not_write_is_told_apart(production: Project) -> None:
+    put(production)
+    settings = Settings(supabase_url=production.url, supabase_key=Secret(production.anon_key))
+    store = await open_store("supabase", settings)
+    assert store.notice.startswith("Only looking is possible here. The project")
+    assert production.anon_key not in store.notice
+    assert (await store.counts()).needing == 1
+    with pytest.raises(StoreError, match="keeps this key from"):
+        await claim(store)
+    await store.close()

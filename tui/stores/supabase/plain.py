@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from typing import BinaryIO
 
 from tui.model import (
@@ -92,6 +91,7 @@ class PlainStore:
         self._leases = SoftLeases(vehicles, mirror, guarded, rest.clock)
         self._marking = Marking(rest, shape, vehicles, mirror, guarded, self._leases)
         self._source_known = False
+        self._refused = ""
         self._first_seen: dict[tuple[str, str], float] = {}
         self.label = label
 
@@ -102,13 +102,14 @@ class PlainStore:
         """Read the whole of a project. Raises ProjectError, and StoreError where this machine has no room for it."""
         rest = Rest(connection, ProjectClock(clock))
         vehicles = await Vehicles.open(rest, shape, SOURCE)
-        known = False
+        refused = ""
         # Which images are ours hangs on it. Where it cannot be told, looking around is still possible.
-        with suppress(Problem):
+        try:
             vehicles.source = await admitted_source(connection, shape)
-            known = True
+        except Problem as problem:
+            refused = str(problem)
         store = cls(connection, shape, label, vehicles, await Mirror.open(rest, shape, vehicles), rest)
-        store._source_known = known
+        store._source_known, store._refused = not refused, refused
         return store
 
     @property
@@ -128,7 +129,9 @@ class PlainStore:
 
     @property
     def notice(self) -> str:
-        """What it costs to have none of our SQL."""
+        """Why nothing can be written here, else what it costs to have none of our SQL."""
+        if self._refused:
+            return f"Only looking is possible here. {self._refused}"
         return _NOTICE if self._vehicles.guard else f"{unguarded(self._connection.url)}"
 
     async def refresh(self) -> None:
