@@ -54,7 +54,7 @@ def misbehave(project: Project, seed: int) -> None:
     timeout = {"code": "57014", "message": "canceling statement due to statement timeout"}
     reload = {"code": "PGRST002", "message": "Could not query the database for the schema cache. Retrying."}
     everywhere, storage, rpc = "/v1/", "POST /storage/v1/object/", "POST /rest/v1/rpc/"
-    faults = [
+    faults: list[tuple[str, Answer | Cut | Delay, float]] = [
         (everywhere, Answer(503, "upstream connect error"), 0.02),
         (everywhere, Answer(429, "", {"Retry-After": "0"}), 0.02),
         (everywhere, Answer(502, "<html><title>502 Bad Gateway</title></html>"), 0.01),
@@ -63,7 +63,7 @@ def misbehave(project: Project, seed: int) -> None:
         (everywhere, Cut("answer", reset=True), 0.02),
         (everywhere, Delay(0.2), 0.02),
         (storage, Answer(544, {"statusCode": "544", "error": "DatabaseTimeout", "message": "timed out"}), 0.03),
-        (storage, storage_refusal("429", "SlowDown", "Too many connections"), 0.03),
+        (storage, storage_refusal(429, "SlowDown", "Too many connections"), 0.03),
         (storage, Cut("request"), 0.05),
         (rpc, Answer(500, reset), 0.02),
         (rpc, Answer(500, timeout), 0.01),

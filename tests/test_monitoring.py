@@ -26,7 +26,8 @@ from tests.stores.contract.shelves import (
 from tests.stores.shelf import TTL, claim, image, listing
 from tui.model import Counts, Outcome, Reason, Result, Settlement, VehicleQuery
 from tui.stores import Store
-from tui.stores.supabase import mirror, sync
+from tui.stores.supabase import sync
+from tui.stores.supabase.plain import mirror
 
 if TYPE_CHECKING:
     from tests.support.stack import Project, Stack

@@ -15,7 +15,7 @@ from tests.support.plain import opened, put, put_metadata, shaped
 from tests.support.stack import Answer, Hold, Project, Stack
 from tui.model import Counts, OrganizationSort, State, VehicleQuery
 from tui.stores import Store, StoreError
-from tui.stores.supabase import recent, relations
+from tui.stores.supabase.plain import recent, relations
 
 MONITORING = """
 SELECT COUNT(*) FROM vehicles v WHERE v.is_public = true AND v.origin_metadata->>'image_urls' IS NOT NULL

@@ -34,7 +34,7 @@ from tui.model import (
 )
 from tui.settings import Secret, Settings
 from tui.stores import LeaseLost, StoreError, open_store
-from tui.stores.supabase.remembered import KEY
+from tui.stores.supabase.plain.remembered import KEY
 
 
 @pytest.fixture(params=WRITABLE)

@@ -18,7 +18,7 @@ from tui.images.obtain import Images
 from tui.images.pace import PROFILES, Pace
 from tui.model import RunOptions, State, VehicleQuery
 from tui.stores import Store
-from tui.stores.supabase.remembered import KEY
+from tui.stores.supabase.plain.remembered import KEY
 from tui.trickle.run import Trickle
 
 VEHICLES, IMAGES = 12, 3

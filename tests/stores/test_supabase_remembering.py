@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tui.model import Outcome, Reason, Result
 from tui.stores.local.mirroring import Hold
-from tui.stores.supabase.project_clock import ProjectClock
-from tui.stores.supabase.remembered import Remembered, digest
-from tui.stores.supabase.verbatim import merged
+from tui.stores.supabase.plain.project_clock import ProjectClock
+from tui.stores.supabase.plain.remembered import Remembered, digest
+from tui.stores.supabase.plain.verbatim import merged
 
 words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 values = st.recursive(

@@ -14,7 +14,7 @@ from tests.support.plain import WRITABLE, images, metadata, opened, picture, put
 from tests.support.stack import Answer, Cut, Project, Stack
 from tui.model import Phase, RunOptions, RunRecord, Scope, Settlement, State, VehicleQuery
 from tui.stores import LeaseLost, Store, StoreError
-from tui.stores.supabase.remembered import KEY
+from tui.stores.supabase.plain.remembered import KEY
 
 
 @pytest.fixture(params=WRITABLE)

@@ -13,13 +13,13 @@ from tui.model import Lease, Outcome, Problem, Result, Settlement, StoredImage
 from tui.stores import LeaseLost
 from tui.stores.supabase.answering import image_object, sound
 from tui.stores.supabase.faults import ProjectError
-from tui.stores.supabase.guarded import Edit, Guarded
-from tui.stores.supabase.mirror import Mirror
-from tui.stores.supabase.remembered import KEY, MARK, MARKED_AT, Remembered, digest
-from tui.stores.supabase.remote_rows import IDS, Live, Vehicles
-from tui.stores.supabase.rest import Rest, Row, few_at_once, quoted
+from tui.stores.supabase.plain.guarded import Edit, Guarded
+from tui.stores.supabase.plain.mirror import Mirror
+from tui.stores.supabase.plain.remembered import KEY, MARK, MARKED_AT, Remembered, digest
+from tui.stores.supabase.plain.remote_rows import IDS, Live, Vehicles
+from tui.stores.supabase.plain.rest import Rest, Row, few_at_once, quoted
+from tui.stores.supabase.plain.soft_leases import SoftLeases
 from tui.stores.supabase.shape import Shape
-from tui.stores.supabase.soft_leases import SoftLeases
 
 _TAKEN = "23505"
 _NO_VEHICLE = "23503"

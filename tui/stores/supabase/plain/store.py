@@ -38,16 +38,16 @@ from tui.stores.local import mirroring
 from tui.stores.merging import id_of
 from tui.stores.supabase import objects
 from tui.stores.supabase.connection import Connection
-from tui.stores.supabase.guarded import Guarded
 from tui.stores.supabase.intake import intake
-from tui.stores.supabase.marking import Marking
-from tui.stores.supabase.mirror import Mirror
-from tui.stores.supabase.pictures import stored_images, with_sources
-from tui.stores.supabase.project_clock import ProjectClock
-from tui.stores.supabase.remote_rows import Vehicles, unguarded
-from tui.stores.supabase.rest import Rest
+from tui.stores.supabase.plain.guarded import Guarded
+from tui.stores.supabase.plain.marking import Marking
+from tui.stores.supabase.plain.mirror import Mirror
+from tui.stores.supabase.plain.pictures import stored_images, with_sources
+from tui.stores.supabase.plain.project_clock import ProjectClock
+from tui.stores.supabase.plain.remote_rows import Vehicles, unguarded
+from tui.stores.supabase.plain.rest import Rest
+from tui.stores.supabase.plain.soft_leases import SoftLeases
 from tui.stores.supabase.shape import Shape, admitted_source
-from tui.stores.supabase.soft_leases import SoftLeases
 
 _NOTICE = (
     "This project has none of our SQL: all goes slower, runs on other machines cannot be paused from here, and the "

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from tui.stores.supabase.faults import ProjectError
-from tui.stores.supabase.rest import Rest, Row
+from tui.stores.supabase.plain.rest import Rest, Row
 from tui.stores.supabase.shape import Shape, Table
 
 ROWS = 1_000

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tui.stores.supabase.faults import ProjectError
-from tui.stores.supabase.rest import Rest, among
+from tui.stores.supabase.plain.rest import Rest, among
 from tui.stores.supabase.shape import Shape
 
 _PAGE = 1_000

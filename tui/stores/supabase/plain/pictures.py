@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from tui.model import StoredImage
 from tui.stores.supabase.answering import image_from
-from tui.stores.supabase.rest import Row
+from tui.stores.supabase.plain.rest import Row
 
 
 def stored_images(rows: Iterable[Row]) -> tuple[StoredImage, ...]:

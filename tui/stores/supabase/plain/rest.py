@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from tui.model import Problem
 from tui.stores.supabase.connection import Connection
-from tui.stores.supabase.project_clock import ProjectClock
+from tui.stores.supabase.plain.project_clock import ProjectClock
 
 if TYPE_CHECKING:
     import httpx

@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from tui.stores import StoreError
-from tui.stores.supabase.mirror import Mirror
-from tui.stores.supabase.remote_rows import Live, Vehicles, unguarded
-from tui.stores.supabase.rest import Rest
+from tui.stores.supabase.plain.mirror import Mirror
+from tui.stores.supabase.plain.remote_rows import Live, Vehicles, unguarded
+from tui.stores.supabase.plain.rest import Rest
+from tui.stores.supabase.plain.verbatim import joined, merged
 from tui.stores.supabase.shape import Shape
-from tui.stores.supabase.verbatim import joined, merged
 
 _TRIES = 60
 _LONGEST_DELAY = 0.25

@@ -11,13 +11,13 @@ from dataclasses import replace
 from tui.model import Gallery, Lease, Problem, Scope
 from tui.stores import LeaseLost
 from tui.stores.local.mirroring import Hold
-from tui.stores.supabase.guarded import Edit, Guarded
-from tui.stores.supabase.mirror import Mirror
-from tui.stores.supabase.pictures import stored_images, with_sources
-from tui.stores.supabase.project_clock import ProjectClock
-from tui.stores.supabase.remembered import KEY, Remembered
-from tui.stores.supabase.remote_rows import IDS, Live, Vehicles
-from tui.stores.supabase.rest import few_at_once
+from tui.stores.supabase.plain.guarded import Edit, Guarded
+from tui.stores.supabase.plain.mirror import Mirror
+from tui.stores.supabase.plain.pictures import stored_images, with_sources
+from tui.stores.supabase.plain.project_clock import ProjectClock
+from tui.stores.supabase.plain.remembered import KEY, Remembered
+from tui.stores.supabase.plain.remote_rows import IDS, Live, Vehicles
+from tui.stores.supabase.plain.rest import few_at_once
 
 _CROWD = 4
 """Where others take what this one wants, it looks at so many times as many vehicles and takes any of them."""

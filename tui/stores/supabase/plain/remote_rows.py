@@ -15,10 +15,10 @@ from tui.stores import StoreError
 from tui.stores.local.mirroring import Hold, Seen
 from tui.stores.reading import gallery_in, hosts_of
 from tui.stores.supabase.faults import DENIED, MISSING_COLUMN, ProjectError
-from tui.stores.supabase.pictures import with_sources
-from tui.stores.supabase.relations import Relations
-from tui.stores.supabase.remembered import KEY, MARK, Remembered, digest
-from tui.stores.supabase.rest import Rest, Row, among
+from tui.stores.supabase.plain.pictures import with_sources
+from tui.stores.supabase.plain.relations import Relations
+from tui.stores.supabase.plain.remembered import KEY, MARK, Remembered, digest
+from tui.stores.supabase.plain.rest import Rest, Row, among
 from tui.stores.supabase.shape import Shape
 
 PAGE = 1_000

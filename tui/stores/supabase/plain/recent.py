@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tui.stores.supabase.rest import Rest, quoted
+from tui.stores.supabase.plain.rest import Rest, quoted
 
 SLACK = timedelta(seconds=35)
 """A transaction that takes its time commits rows whose time stamp has passed already."""

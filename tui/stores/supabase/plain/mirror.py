@@ -15,10 +15,10 @@ from pathlib import Path
 from tui.model import Scope
 from tui.stores.local import LocalStore, mirroring
 from tui.stores.local.mirroring import Seen
-from tui.stores.supabase.dealers import Dealers
-from tui.stores.supabase.recent import Recent
-from tui.stores.supabase.remote_rows import IDS, Vehicles
-from tui.stores.supabase.rest import Rest, few_at_once
+from tui.stores.supabase.plain.dealers import Dealers
+from tui.stores.supabase.plain.recent import Recent
+from tui.stores.supabase.plain.remote_rows import IDS, Vehicles
+from tui.stores.supabase.plain.rest import Rest, few_at_once
 from tui.stores.supabase.shape import Shape
 
 SOON = 0.2
