@@ -296,6 +296,20 @@ async def test_sql_of_a_newer_program_is_not_used(project: Project) -> None:
         await opened(project)
 
 
+async def test_sql_of_an_older_program_is_not_used_but_looked_past(project: Project) -> None:
+    store = await opened(project)
+    await store.intake([listing("v")])
+    await store.close()
+    project.sql("update image_backfill_about set version = %s", [VERSION - 1])
+    with pytest.raises(StoreError, match=r"older backfill-tui .* `backfill-tui schema` prints"):
+        await opened(project)
+    settings = Settings(supabase_url=project.url, supabase_key=Secret(project.secret_key), read_only=True)
+    looker = await open_store("supabase", settings)
+    assert not isinstance(looker, ServedStore)
+    assert (await looker.counts()).needing == 1
+    await looker.close()
+
+
 async def test_sql_of_an_older_program_is_brought_up_to_date(installable: Project) -> None:
     installable.psql(install_script())
     installable.sql("insert into image_backfill_runs (run_id, scope, started_at) values ('r', 's', now())")

@@ -33,7 +33,7 @@ async def open_project(url: str, settings: Settings) -> Store:
 
 
 async def _served(connection: Connection, shape: Shape) -> ServedStore | None:
-    """The store that our SQL serves; None where it is missing or older than this program."""
+    """The store that our SQL serves; None where it is missing. Raises StoreError for that of another version."""
     if not shape.installed:
         return None
     health = await connection.rpc("image_backfill_health")
@@ -41,6 +41,12 @@ async def _served(connection: Connection, shape: Shape) -> ServedStore | None:
         raise StoreError(
             f"The project {connection.url} has the SQL of a newer backfill-tui (version {health['version']}): "
             "update this program."
+        )
+    if health["version"] < VERSION and not connection.read_only:
+        # Not served without it: programs of that version lease vehicles where this one would not look.
+        raise StoreError(
+            f"The project {connection.url} has the SQL of an older backfill-tui (version {health['version']}): install "
+            "what `backfill-tui schema` prints, which brings it up to date and keeps what it remembers."
         )
     if health["version"] < VERSION:
         return None
