@@ -15,7 +15,7 @@ from tests.support.plain import opened, put, put_metadata, shaped
 from tests.support.stack import Answer, Hold, Project, Stack
 from tui.model import Counts, OrganizationSort, State, VehicleQuery
 from tui.stores import Store, StoreError
-from tui.stores.supabase.plain import recent, relations
+from tui.stores.supabase.plain import mirror, recent, relations
 
 MONITORING = """
 SELECT COUNT(*) FROM vehicles v WHERE v.is_public = true AND v.origin_metadata->>'image_urls' IS NOT NULL
@@ -176,6 +176,43 @@ def needing_vehicles(store: Store, count: int) -> Callable[[], Awaitable[bool]]:
         return (await store.counts()).vehicles == count
 
     return compare
+
+
+async def test_nobody_waits_for_a_long_look_at_everything(lean: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mirror, "PATIENT", 0.0)
+    monkeypatch.setattr(mirror, "SHARE", 0)
+    key = put(lean)
+    async with opened(lean) as store:
+        lean.sql("update vehicles set origin_metadata = '{}' where id = %s", [key])
+        hold = Hold()
+        lean.gateway.fault(r"GET .*vehicles\?.*order=id&limit", hold)
+        assert (await store.counts()).needing == 1
+        hold.release()
+        await soon(needing(store, 0))
+        lean.gateway.fault(r"GET .*vehicles\?", Answer(403, {"code": "42501", "message": "no"}))
+        with pytest.raises(StoreError, match="keeps this key from"):  # of the look before
+            await soon(needing(store, 1))
+
+
+async def test_a_look_that_failed_is_taken_again(production: Project) -> None:
+    key = put(production)
+    async with opened(production) as store:
+        assert (await store.counts()).needing == 1
+        production.sql(
+            "insert into vehicle_images (vehicle_id, image_url, source) values (%s, 'x', 'bat_import')", [key]
+        )
+        denied = Answer(403, {"code": "42501", "message": "no"})
+        production.gateway.fault(r"GET .*vehicles\?.*id=in", denied)
+        with pytest.raises(StoreError, match="keeps this key from"):
+            await soon(needing(store, 0))
+        await soon(needing(store, 0))
+
+
+async def test_images_of_no_vehicle_are_no_concern(production: Project) -> None:
+    async with opened(production) as store:
+        production.sql("insert into vehicle_images (image_url, source) values ('x', 'bat_import')")
+        put(production)
+        await soon(needing(store, 1))
 
 
 async def test_what_is_gone_is_seen_by_looking_at_everything(production: Project) -> None:

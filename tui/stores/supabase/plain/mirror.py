@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from tui.model import Scope
 from tui.stores.local import LocalStore, mirroring
@@ -27,6 +29,9 @@ SOON = 0.2
 SHARE = 10
 """A look that took long is good for so many times as long: no screen keeps a project busy for more than a tenth."""
 
+PATIENT = 1.0
+"""Seconds that a screen waits for a look at everything; a longer one goes on behind it."""
+
 _LONG = 0.1
 _FORGET = 600.0
 
@@ -41,12 +46,14 @@ class Mirror:
         self._folder = folder
         self._changed = Recent(rest, shape.vehicles.name, "updated_at", "id", vehicles.guard)
         self._pictured = Recent(rest, shape.images.name, "created_at", "vehicle_id")
-        self._pictures: dict[tuple[str, str], int] = {}
+        self._pictures = Counter[tuple[str, str]]()
         self._stamped = shape.vehicles.has("updated_at") and shape.images.has("created_at") and bool(vehicles.guard)
         self._reading = asyncio.Lock()
         self._catching = asyncio.Lock()
         self._touched: dict[str, float] = {}
         self._good_until = float("-inf")
+        self._took = 0.0
+        self._behind: asyncio.Task[None] | None = None
         self.store: LocalStore
 
     @classmethod
@@ -67,6 +74,9 @@ class Mirror:
 
     async def close(self) -> None:
         """Throw it away; a second call does nothing."""
+        if self._behind:
+            self._behind.cancel()
+            await asyncio.gather(self._behind, return_exceptions=True)
         if hasattr(self, "store"):
             await self.store.close()
         await asyncio.to_thread(self._folder.cleanup)
@@ -76,20 +86,24 @@ class Mirror:
     async def _begin(self) -> None:
         if self._stamped:
             await asyncio.gather(self._changed.begin(), self._pictured.begin())
-            await self._newly_pictured()
-        began = time.monotonic()
+            pictured = await self._pictured.look()
+            self._pictured.keep(pictured)
+            self._pictures = _pictures(pictured)
         await self.whole()
-        if not self._stamped and time.monotonic() - began > _LONG * SHARE:
-            self._rest_after(began)
+        if self._stamped or self._took < PATIENT:
+            self._good_until = float("-inf")
 
     async def whole(self) -> None:
         """Look at every row: what is gone is let go of. Other questions are answered meanwhile."""
         async with self._reading:
+            began = time.monotonic()
             recent = time.monotonic() - _FORGET
             self._touched = {name: at for name, at in self._touched.items() if at > recent}
             await mirroring.take_organizations(self.store, await self._dealers.everyone(), all_of_them=True)
             await self._pages()
             await self._name()
+            self._took = time.monotonic() - began
+            self._rest_after(self._took)
 
     async def _pages(self) -> None:
         """Read every vehicle; the next page is on its way while one is written down."""
@@ -113,34 +127,44 @@ class Mirror:
         as_of = time.monotonic()
         return (*await self._vehicles.page(after), as_of)
 
+    async def glance(self) -> None:
+        """See what changed lately where the time stamps of the rows tell."""
+        if self._stamped:
+            await self.catch_up()
+
     async def catch_up(self, *, at_once: bool = False) -> None:
         """See what changed lately, and everything where only that tells; `at_once` even if somebody just looked."""
         async with self._catching:
             if time.monotonic() < self._good_until and not at_once:
                 return
-            began = time.monotonic()
             if self._stamped:
-                changed, pictured = await asyncio.gather(self._newly_changed(), self._newly_pictured())
-                await self.look_at({*changed, *pictured})
-            else:
+                began = time.monotonic()
+                await self._follow()
+                self._rest_after(time.monotonic() - began)
+            elif at_once or self._took < PATIENT:
                 await self.whole()
-            self._rest_after(began)
+            else:
+                self._read_behind()
 
-    def _rest_after(self, began: float) -> None:
-        took = time.monotonic() - began
+    def _rest_after(self, took: float) -> None:
         self._good_until = time.monotonic() + (took * SHARE if took > _LONG else SOON)
 
-    async def _newly_changed(self) -> list[str]:
-        rows = await self._changed.look()
-        return await mirroring.differing(self.store, {row["id"]: self._vehicles.version(row) for row in rows})
+    async def _follow(self) -> None:
+        changed, pictured = await asyncio.gather(self._changed.look(), self._pictured.look())
+        versions = {row["id"]: self._vehicles.version(row) for row in changed}
+        pictures = _pictures(pictured)
+        new = {vehicle_id for vehicle_id, _ in pictures - self._pictures}
+        await self.look_at({*await mirroring.differing(self.store, versions), *new})
+        self._changed.keep(changed)
+        self._pictured.keep(pictured)
+        self._pictures = pictures
 
-    async def _newly_pictured(self) -> list[str]:
-        seen: dict[tuple[str, str], int] = {}
-        for row in await self._pictured.look():
-            key = (row["vehicle_id"], row["created_at"])
-            seen[key] = seen.get(key, 0) + 1
-        before, self._pictures = self._pictures, seen
-        return [vehicle_id for (vehicle_id, at), count in seen.items() if count > before.get((vehicle_id, at), 0)]
+    def _read_behind(self) -> None:
+        """Look at everything while whoever asked goes on with what is known. Raises what ended the last such look."""
+        if self._behind is None or self._behind.done():
+            ended, self._behind = self._behind, asyncio.create_task(self.whole())
+            if ended:
+                ended.result()
 
     async def look_at(self, vehicle_ids: Iterable[str]) -> None:
         """See how these vehicles stand."""
@@ -188,3 +212,8 @@ class Mirror:
         rows = await self._dealers.some(await mirroring.nameless(self.store))
         if rows:
             await mirroring.take_organizations(self.store, rows, all_of_them=False)
+
+
+def _pictures(rows: Iterable[Any]) -> Counter[tuple[str, str]]:
+    """How many images each vehicle was given at each moment."""
+    return Counter((row["vehicle_id"], row["created_at"]) for row in rows)

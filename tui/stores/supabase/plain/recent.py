@@ -35,17 +35,18 @@ class Recent:
     async def begin(self) -> None:
         """Look from the newest row on."""
         order = ("order", f"{self._stamp}.desc.nullslast")
-        self._see(await self._rest.get(self._table, [self._stamp], order, ("limit", "1")))
+        self.keep(await self._rest.get(self._table, [self._stamp], order, ("limit", "1")))
 
     async def look(self) -> list[Any]:
-        """Those rows, each with its key, its stamp and its version."""
+        """Those rows, each with its key, its stamp and its version. They are looked at again until they are kept."""
         found: list[Any] = []
-        since = ("gt", self._since())
+        since = f"gt.{self._since()}"
         place: tuple[tuple[str, str], ...] = ()
         while rows := await self._rest.get(
             self._table,
             self._select,
-            (self._stamp, ".".join(since)),
+            (self._stamp, since),
+            (self._key, "not.is.null"),
             *place,
             ("order", f"{self._stamp},{self._key}"),
             ("limit", str(_PAGE)),
@@ -56,9 +57,6 @@ class Recent:
             stamp, key = quoted(rows[-1][self._stamp]), quoted(rows[-1][self._key])
             later = f"{self._stamp}.gt.{stamp}"
             place = (("or", f"({later},and({self._stamp}.eq.{stamp},{self._key}.gt.{key}))"),)
-        self._see(found)
-        if len(found) > MANY and self._newest:
-            self._floor = self._newest.isoformat()
         return found
 
     def _since(self) -> str:
@@ -68,12 +66,15 @@ class Recent:
         floor = _moment(self._floor)
         return self._floor if floor is not None and floor > slack else slack.isoformat()
 
-    def _see(self, rows: Sequence[Any]) -> None:
+    def keep(self, rows: Sequence[Any]) -> None:
+        """Rows that were looked at are known by now."""
         moments = [moment for row in rows if (moment := _moment(row[self._stamp])) is not None]
         if moments:
             # A stamp from the future would hide everything until then.
             latest = datetime.fromtimestamp(self._rest.clock.now(), UTC)
             self._newest = min(max(moments), latest)
+        if len(rows) > MANY and self._newest:
+            self._floor = self._newest.isoformat()
 
 
 def _moment(stamp: str | None) -> datetime | None:

@@ -36,7 +36,7 @@ class SoftLeases:
     async def claim(self, scope: Scope, limit: int, worker: str, run_id: str, ttl: float) -> tuple[Lease, ...]:
         """Lease up to `limit` vehicles; fewer only when there are no more. Raises StoreError where none could be."""
         async with self._claiming:
-            await self._mirror.catch_up()
+            await self._mirror.glance()
             leases = await self._claim(scope, limit, worker, run_id, ttl)
             if leases or not limit:
                 return leases
