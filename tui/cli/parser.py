@@ -155,6 +155,12 @@ def _build() -> _Parser:
     feed = command("import", "Read vehicles and their image URLs from a JSONL, CSV or TSV file.")
     feed.add_argument("file", metavar="FILE", type=Path, help="the file; a second import of it changes nothing")
     feed.add_argument("--organization", metavar="NAME", help="the organization of vehicles that name none")
+    _add_care(command)
+    return parser
+
+
+def _add_care(command: Callable[..., _Parser]) -> None:
+    """The commands that look after a deployment."""
     doctor = command("doctor", "Look at all that the deployment needs, and say what to do where something is wrong.")
     doctor.add_argument("--fix", action="store_true", help="mend what can be mended from here, asking before each")
     doctor.add_argument("--yes", action="store_true", help="with --fix: do not ask")
@@ -163,7 +169,6 @@ def _build() -> _Parser:
     )
     schema.add_argument("--drop", action="store_true", help="print the SQL that removes it")
     schema.add_argument("--organizations-table", metavar="NAME", help="instead of organizations or businesses")
-    return parser
 
 
 def parse(argv: Sequence[str]) -> Arguments:
