@@ -2,8 +2,8 @@ from pathlib import Path
 
 from tui.model import Listing, Scope, State
 from tui.stores.local import LocalStore
-from tui.stores.merging import id_of
 from tui.stores.local.planting import Plants, plant
+from tui.stores.merging import id_of
 
 URL = "http://img.example/1.jpg"
 
