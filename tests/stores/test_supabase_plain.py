@@ -8,6 +8,7 @@ import pytest
 
 from tests.stores.shelf import TTL, claim, claim_one, listing, only, refused
 from tests.support.plain import (
+    SHAPES,
     WRITABLE,
     images,
     metadata,
@@ -229,11 +230,20 @@ async def test_a_view_without_anything_that_tells_its_rows_apart_can_be_looked_a
     async with opened(veiled) as store:
         assert (await store.counts()).needing == 1
         with pytest.raises(
-            StoreError, match=r"without updated_at in vehicles nothing can be run safely.*schema"
+            StoreError, match=r"nothing can be run safely: give vehicles a column updated_at.*schema"
         ) as said:
             await claim(store)
         assert store.notice == str(said.value)
         assert metadata(veiled, key) == {"image_urls": ["http://a/1.jpg", "http://a/2.jpg"]}
+
+
+async def test_a_version_that_never_changes_guards_nothing(stack: Stack) -> None:
+    project = stack.project("still", SHAPES["veiled"].replace("select *", "select *, '1'::text as xmin"))
+    put(project)
+    async with opened(project) as store:
+        with pytest.raises(StoreError, match="nothing can be run safely"):
+            await claim(store)
+    stack.drop(project)
 
 
 async def test_who_may_only_look_writes_nothing(production: Project) -> None:

@@ -87,4 +87,6 @@ class Guarded:
         seen = live.row[guard]
         terms = (("id", f"eq.{live.id}"), (guard, "is.null" if seen is None else f"eq.{seen}"))
         rows = await self._rest.patch(self._table.name, ["id", guard, *columns], body, *terms)
+        if rows and rows[0][guard] == seen:
+            raise unguarded(self._url)
         return self._vehicles.alive({**live.row, **rows[0]}, text) if rows else None

@@ -28,6 +28,9 @@ IDS = 100
 """Ids in one URL, some 4 KB: routers cut at 8."""
 
 _STATEMENT_TIMEOUT = "57014"
+_NOT_KEPT = frozenset({"0A000", "XX000"})
+"""What tables say that are kept in another way than PostgreSQL's own."""
+
 _TITLES = ("year", "make", "model", "trim", "listing_title", "vin")
 _YES = frozenset({"true", "tru", "tr", "t", "yes", "ye", "y", "on", "1"})
 """What the database reads as true."""
@@ -247,9 +250,9 @@ def _gallery_and_mark(metadata: Mapping[str, Any]) -> str:
 
 async def _guard(rest: Rest, shape: Shape) -> str:
     try:
-        await rest.get(shape.vehicles.name, ["xmin"], ("limit", "0"))
+        await rest.get(shape.vehicles.name, ["xmin"], ("limit", "1"))
     except ProjectError as error:
-        if error.code not in MISSING_COLUMN | DENIED:
+        if error.code not in MISSING_COLUMN | DENIED | _NOT_KEPT:
             raise
         return "updated_at" if shape.vehicles.has("updated_at") else ""
     return "xmin"
@@ -258,6 +261,7 @@ async def _guard(rest: Rest, shape: Shape) -> str:
 def unguarded(url: str) -> StoreError:
     """Why a project cannot be written to."""
     return StoreError(
-        f"The project {url} keeps its vehicles where nothing tells whether somebody else has written to one of them: "
-        "without updated_at in vehicles nothing can be run safely. Install the SQL that `backfill-tui schema` prints."
+        f"The project {url} keeps its vehicles where nothing tells whether somebody else has written to one of them, "
+        "so that nothing can be run safely: give vehicles a column updated_at that a trigger keeps, or install the SQL "
+        "that `backfill-tui schema` prints."
     )
