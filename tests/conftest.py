@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.support.stack import Project, Stack
@@ -19,6 +20,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reasons = Counter(reason for _, _, reason in (report.longrepr for report in skipped) if NO_STACK in reason)
     for reason, times in reasons.items():
         terminalreporter.write_line(f"{times} × {reason}", yellow=True, bold=True)
+
+
+# What CI says is about the change, not about the day's luck; elsewhere each run explores further.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")
