@@ -105,7 +105,7 @@ async def local(tmp_path: Path) -> AsyncIterator[Shelf]:
 
 
 @pytest.mark.remote
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(contents, min_size=1, max_size=12))
 async def test_every_store_counts_them_alike(shelf: Shelf, local: Shelf, metadata: list[object]) -> None:
     seen = []

@@ -33,6 +33,9 @@ _INVENTORY = "inventory"
 _STAMP = "updated_at"
 _TEXTS = ("organization", "vin", "make", "model", "trim", "link", "title", "extra")
 
+_NO_VERSION = MISSING_COLUMN | DENIED | {"0A000", "XX000"}
+"""What views say when they are asked for the version of a row, and tables that are kept elsewhere."""
+
 _LONGEST = 4_000
 """Characters of a name that is looked for in a URL; a longer one is known by its id alone."""
 
@@ -87,9 +90,9 @@ class _Book:
     async def open(cls, connection: Connection, shape: Shape) -> _Book:
         """Find out what guards a row: the database's own version of it where it can be asked for, else `updated_at`."""
         try:
-            await connection.ask(lambda client: client.table("vehicles").select("xmin").limit(0))
+            await connection.ask(lambda client: client.table("vehicles").select("xmin").limit(1))
         except ProjectError as error:
-            if error.code not in MISSING_COLUMN | DENIED:
+            if error.code not in _NO_VERSION:
                 raise
             return cls(connection, shape, _STAMP if shape.vehicles.has(_STAMP) else "")
         return cls(connection, shape, "xmin")
