@@ -37,6 +37,11 @@ class PostgREST:
 
     def reload(self) -> None:
         """Learn the schema anew; returns when that is done."""
+        # The first load may have begun before the schema became what it is now.
+        for _ in range(2):
+            self._load()
+
+    def _load(self) -> None:
         loads = self._daemon.said(_LOADED) + 1
         for _ in range(30):
             self._daemon.signal(signal.SIGUSR1)
