@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.sidecar import forget_our_sql
 from tests.support.stack import Project
 from tui.stores.schema import VERSION, drop_script, install_script
 
@@ -26,7 +27,7 @@ def project(request: pytest.FixtureRequest) -> Iterator[Project]:
     """The project of the shape that the test names, and nothing of ours left in it afterwards."""
     project: Project = request.getfixturevalue(request.param)
     yield project
-    project.psql(drop_script())
+    forget_our_sql(project)
 
 
 @pytest.mark.parametrize("project", EVERY_SHAPE, indirect=True)

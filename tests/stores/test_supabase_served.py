@@ -14,7 +14,8 @@ import pytest
 
 from tests.stores.contract.shelves import few_authorities, served_project
 from tests.stores.shelf import TTL, claim, claim_one, image, listing, only, refused
-from tests.support.stack import Project
+from tests.support.sidecar import forget_our_sql
+from tests.support.stack import Answer, Project
 from tui.model import Counts, Scope, Settlement, State, VehicleQuery
 from tui.settings import Secret, Settings
 from tui.stores import StoreError, open_store
@@ -228,8 +229,7 @@ async def test_a_retry_of_many_goes_by_parts(project: Project) -> None:
 def installable(lean: Project) -> Iterator[Project]:
     """A project without our SQL, and without it afterwards."""
     yield lean
-    lean.psql(drop_script())
-    lean.reload_schema()
+    forget_our_sql(lean)
 
 
 def install(project: Project) -> None:
@@ -294,6 +294,16 @@ async def test_sql_of_a_newer_program_is_not_used(project: Project) -> None:
     project.sql("update image_backfill_about set version = %s", [VERSION + 1])
     with pytest.raises(StoreError, match=r"newer backfill-tui .* update this program"):
         await opened(project)
+
+
+async def test_sql_that_is_listed_and_gone_is_not_used(project: Project) -> None:
+    gone = {"code": "PGRST202", "message": "Could not find the function public.image_backfill_health"}
+    project.gateway.fault("POST /rest/v1/rpc/image_backfill_health", Answer(404, gone))
+    store = await open_store(
+        "supabase", Settings(supabase_url=project.url, supabase_key=Secret(project.secret_key))
+    )
+    assert not isinstance(store, ServedStore)
+    await store.close()
 
 
 async def test_sql_of_an_older_program_is_not_used_but_looked_past(project: Project) -> None:

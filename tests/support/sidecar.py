@@ -20,8 +20,13 @@ def our_sql(project: Project) -> Iterator[Project]:
         yield project
     finally:
         project.gateway.reset()
-        project.psql(drop_script())
-        _wait_for(project, 404)
+        forget_our_sql(project)
+
+
+def forget_our_sql(project: Project) -> None:
+    """Take our SQL away; PostgREST knows it, so that whoever comes next is not told of it."""
+    project.psql(drop_script())
+    _wait_for(project, 404)
 
 
 def _wait_for(project: Project, status: int) -> None:

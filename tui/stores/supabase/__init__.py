@@ -10,6 +10,7 @@ from tui.settings import Settings
 from tui.stores import Store, StoreError
 from tui.stores.schema import VERSION
 from tui.stores.supabase.connection import Connection
+from tui.stores.supabase.faults import MISSING_FUNCTION, ProjectError
 from tui.stores.supabase.plain import PlainStore
 from tui.stores.supabase.served import ServedStore
 from tui.stores.supabase.shape import Shape, discover
@@ -36,7 +37,12 @@ async def _served(connection: Connection, shape: Shape) -> ServedStore | None:
     """The store that our SQL serves; None where it is missing. Raises StoreError for that of another version."""
     if not shape.installed:
         return None
-    health = await connection.rpc("image_backfill_health")
+    try:
+        health = await connection.rpc("image_backfill_health")
+    except ProjectError as error:
+        if error.code in MISSING_FUNCTION:  # somebody is taking it away: what a project lists may lag behind
+            return None
+        raise
     if health["version"] > VERSION:
         raise StoreError(
             f"The project {connection.url} has the SQL of a newer backfill-tui (version {health['version']}): "

@@ -25,7 +25,7 @@ from tui.model import (
     Vehicle,
     Wish,
 )
-from tui.stores.reading import gallery_in, note_of, options_from, scope_text, size_in
+from tui.stores.reading import gallery_in, hosts_of, note_of, options_from, scope_text, size_in
 
 Row = Mapping[str, Any]
 
@@ -98,10 +98,11 @@ def vehicle_from(row: Row, now: float) -> Vehicle:
 
 def lease_from(row: Row, until: float, now: float) -> Lease:
     """An element of what a claim or a peek gives."""
-    vehicle = vehicle_from(row["vehicle"], now)
+    urls = gallery_in(row["metadata"])
+    vehicle = vehicle_from({**row["vehicle"], "hosts": hosts_of(urls)}, now)
     return Lease(
         vehicle=vehicle,
-        gallery=Gallery(vehicle.id, gallery_in(row["metadata"])),
+        gallery=Gallery(vehicle.id, urls),
         token=row["token"] or "",
         until=until,
         outcomes=tuple(outcome_from(outcome) for outcome in row["outcomes"]),

@@ -123,6 +123,21 @@ CREATE INDEX IF NOT EXISTS image_backfill_shares_live ON public.image_backfill_s
 -- Every change of a job goes into the summary in the same transaction, whoever makes it.
 CREATE OR REPLACE FUNCTION public.image_backfill_count_jobs() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+  -- Most statements change nothing that counts, but a lease. A query made anew each time would cost as much as they do.
+  IF TG_OP = 'UPDATE' THEN
+    IF NOT EXISTS (
+      SELECT FROM added a JOIN removed r USING (vehicle_id)
+      WHERE (a.organization_id, a.is_public, a.listed, a.stored, a.marked, a.state, a.open, a.url_count, a.finals)
+        IS DISTINCT FROM (r.organization_id, r.is_public, r.listed, r.stored, r.marked, r.state, r.open, r.url_count, r.finals)) THEN
+      RETURN NULL;
+    END IF;
+  ELSIF TG_OP = 'DELETE' THEN
+    IF NOT EXISTS (SELECT FROM removed) THEN
+      RETURN NULL;
+    END IF;
+  ELSIF NOT EXISTS (SELECT FROM added) THEN
+    RETURN NULL;
+  END IF;
   EXECUTE format($query$
     INSERT INTO public.image_backfill_counts
     SELECT * FROM (

@@ -12,12 +12,14 @@ DECLARE
     WHERE f.vehicle_id = ANY (vehicles)
       AND (j.organization_id, j.is_public, j.title, j.search, j.listed, j.url_count, j.gallery, j.marked, j.stored, j.ours)
         IS DISTINCT FROM (f.organization_id, f.is_public, f.title, lower(f.title || ' ' || f.vin), f.listed, f.url_count, f.gallery, f.marked, f.stored, f.ours));
-  gone integer;
+  gone integer := 0;
 BEGIN
-  DELETE FROM public.image_backfill_jobs j WHERE j.vehicle_id = ANY (vehicles)
-    AND NOT EXISTS (SELECT FROM public.vehicles v WHERE v.id = j.vehicle_id);
-  GET DIAGNOSTICS gone = ROW_COUNT;
-  IF gone > 0 THEN
+  IF EXISTS (
+    SELECT FROM public.image_backfill_jobs j WHERE j.vehicle_id = ANY (vehicles)
+      AND NOT EXISTS (SELECT FROM public.vehicles v WHERE v.id = j.vehicle_id)) THEN
+    DELETE FROM public.image_backfill_jobs j WHERE j.vehicle_id = ANY (vehicles)
+      AND NOT EXISTS (SELECT FROM public.vehicles v WHERE v.id = j.vehicle_id);
+    GET DIAGNOSTICS gone = ROW_COUNT;
     DELETE FROM public.image_backfill_outcomes o WHERE o.vehicle_id = ANY (vehicles)
       AND NOT EXISTS (SELECT FROM public.vehicles v WHERE v.id = o.vehicle_id);
   END IF;

@@ -98,10 +98,12 @@ BEGIN
     RETURN public.image_backfill_leases(held);
   END IF;
   -- What waited long enough, and what workers held who are gone.
-  UPDATE public.image_backfill_jobs j
-  SET lease_token = NULL, lease_until = NULL, lease_gallery = NULL, worker = NULL, run_id = NULL, retry_at = NULL
-  WHERE j.vehicle_id IN (
-    SELECT w.vehicle_id FROM public.image_backfill_jobs w WHERE w.wakes_at <= now() ORDER BY w.wakes_at LIMIT 500 FOR UPDATE SKIP LOCKED);
+  IF EXISTS (SELECT FROM public.image_backfill_jobs w WHERE w.wakes_at <= now()) THEN
+    UPDATE public.image_backfill_jobs j
+    SET lease_token = NULL, lease_until = NULL, lease_gallery = NULL, worker = NULL, run_id = NULL, retry_at = NULL
+    WHERE j.vehicle_id IN (
+      SELECT w.vehicle_id FROM public.image_backfill_jobs w WHERE w.wakes_at <= now() ORDER BY w.wakes_at LIMIT 500 FOR UPDATE SKIP LOCKED);
+  END IF;
   LOOP
     ids := public.image_backfill_lock_next(scope, most);
     EXIT WHEN ids = '{}';
@@ -125,18 +127,23 @@ CREATE FUNCTION public.image_backfill_peek(scope jsonb, skip integer, most integ
   SELECT public.image_backfill_leases(ARRAY(SELECT n.vehicle_id FROM public.image_backfill_next(scope, skip, most) n))
 $$;
 
--- Vehicles with all that a worker needs to know, in claiming order.
-CREATE FUNCTION public.image_backfill_leases(ids uuid[]) RETURNS jsonb LANGUAGE sql STABLE AS $$
-  SELECT COALESCE(jsonb_agg(jsonb_build_object(
-    'vehicle', to_jsonb(l), 'token', j.lease_token,
+-- Vehicles with all that a worker needs to know, in claiming order; the hosts follow from the metadata. In PL/pgSQL, which
+-- keeps its plans: to plan this takes longer than to do it.
+CREATE FUNCTION public.image_backfill_leases(ids uuid[]) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT COALESCE(jsonb_agg(jsonb_build_object(
+    'vehicle', jsonb_build_object('id', l.id, 'title', l.title, 'organization_id', l.organization_id, 'organization_name', l.organization_name,
+      'state', l.state, 'open', l.open, 'is_public', l.is_public, 'url_count', l.url_count, 'stored', l.stored, 'reason', l.reason,
+      'retry_in', l.retry_in, 'leased_by', l.leased_by),
+    'token', j.lease_token,
     'metadata', jsonb_build_object('image_urls', v.origin_metadata->'image_urls', 'images', v.origin_metadata->'images'),
     'outcomes', CASE WHEN EXISTS (SELECT FROM public.image_backfill_outcomes o WHERE o.vehicle_id = l.id)
       THEN public.image_backfill_outcomes_of(l.id) ELSE '[]' END,
     'photos', CASE WHEN l.stored > 0 THEN public.image_backfill_photos_of(l.id) ELSE '[]' END
   ) ORDER BY j.rank, j.vehicle_id), '[]')
   FROM public.image_backfill_lines l JOIN public.image_backfill_jobs j ON j.vehicle_id = l.id JOIN public.vehicles v ON v.id = l.id
-  WHERE l.id = ANY (ids)
-$$;
+  WHERE l.id = ANY (ids));
+END $$;
 
 CREATE FUNCTION public.image_backfill_outcomes_of(vehicle uuid) RETURNS jsonb LANGUAGE sql STABLE AS $$
   SELECT COALESCE(jsonb_agg(jsonb_build_object(

@@ -35,6 +35,9 @@ _TITLES = ("year", "make", "model", "trim", "listing_title", "vin")
 _YES = frozenset({"true", "tru", "tr", "t", "yes", "ye", "y", "on", "1"})
 """What the database reads as true."""
 
+_SPACE = " \t\n\v\f\r"
+"""What it does not look at around that."""
+
 _REMEMBERED = f"remembered:origin_metadata->{KEY}"
 _PARTS = (
     "image_urls:origin_metadata->image_urls",
@@ -243,7 +246,7 @@ def _gallery_and_mark(metadata: Mapping[str, Any]) -> str:
     kept = {name: metadata.get(name)} if metadata.get(name) is not None else {}
     mark = metadata.get(MARK)
     said = json.dumps(mark) if isinstance(mark, bool | int | float) else mark
-    if isinstance(said, str) and said.strip(" ").lower() in _YES:
+    if isinstance(said, str) and said.strip(_SPACE).lower() in _YES:
         kept[MARK] = True
     return json.dumps(kept)
 
