@@ -26,6 +26,7 @@ from tui.stores import Store
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*features): only stores whose tables can hold these, see `LACKING`")
     config.addinivalue_line("markers", "remote: only stores whose answers can get lost on the way")
+    config.addinivalue_line("markers", "any_shape: does not hang on columns, so that one shape of each store will do")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -33,6 +34,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         needs = {feature for mark in metafunc.definition.iter_markers("needs") for feature in mark.args}
         remote = metafunc.definition.get_closest_marker("remote")
         kinds = [kind for kind in (REMOTE if remote else LACKING) if not needs & LACKING[kind]]
+        if metafunc.definition.get_closest_marker("any_shape"):
+            kinds = [kind for kind in kinds if not kind.endswith("lean")]
         metafunc.parametrize("shelf", kinds, indirect=True)
 
 

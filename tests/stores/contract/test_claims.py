@@ -12,6 +12,8 @@ from tests.stores.shelf import TTL, claim, claim_one, image, listing, only
 from tui.model import Lease, Outcome, Reason, Result, Scope, Settlement, VehicleQuery, Workload
 from tui.stores import LeaseLost, Store
 
+pytestmark = pytest.mark.any_shape
+
 WORKERS = 8
 
 

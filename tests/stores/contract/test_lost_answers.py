@@ -15,7 +15,7 @@ from tests.support.stack.faults import Act
 from tui.model import IntakeReport, Orders, Outcome, Phase, Result, RunOptions, RunRecord, Settlement, State, Wish
 from tui.stores import Store
 
-pytestmark = pytest.mark.remote
+pytestmark = [pytest.mark.remote, pytest.mark.any_shape]
 
 WRITE = r"^(POST|PATCH|PUT) /(rest|storage)/v1/(?!rpc/image_backfill_(catch_up|sync|take_in|totals|vehicles)\b)"
 LOST = [Answer(504, when="after"), Cut("answer")]

@@ -12,7 +12,7 @@ from tests.stores.shelf import TTL, claim_one, listing
 from tui.model import SILENCE, Orders, Phase, RunOptions, RunRecord, Scope, Settlement, Tally, Wish
 from tui.stores import Store
 
-pytestmark = pytest.mark.needs("fleet")
+pytestmark = [pytest.mark.needs("fleet"), pytest.mark.any_shape]
 
 TEN_MINUTES = 600.0
 
