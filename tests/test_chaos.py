@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.hand import start_hand
 from tests.support.sidecar import our_sql
-from tests.support.stack import Answer, Cut, Delay, Project, Stack, storage_refusal
+from tests.support.stack import PRODUCTION, Answer, Cut, Delay, Project, Stack, storage_refusal
 from tests.support.web import Web, jpeg, serving
 from tests.support.world import listing
 from tui.settings import Secret, Settings
@@ -38,8 +38,18 @@ OPEN = "SELECT count(*) FROM image_backfill_jobs WHERE open OR lease_token IS NO
 
 
 @pytest.fixture
-def project(production: Project) -> Iterator[Project]:
-    with our_sql(production) as installed:
+def crashing(stack: Stack) -> Iterator[Stack]:
+    """Servers of its own: those of all other tests need not live through the crash."""
+    own = Stack()
+    yield own
+    own.close()
+
+
+@pytest.fixture
+def project(crashing: Stack) -> Iterator[Project]:
+    project = crashing.project("production", PRODUCTION)
+    project.clear()
+    with our_sql(project) as installed:
         yield installed
 
 
@@ -118,7 +128,9 @@ async def replace_the_fallen(hands: list[asyncio.subprocess.Process], project: P
 
 
 @pytest.mark.parametrize("seed", [1])
-async def test_whatever_happens_it_ends_as_if_nothing_had(seed: int, stack: Stack, project: Project, web: Web) -> None:
+async def test_whatever_happens_it_ends_as_if_nothing_had(
+    seed: int, crashing: Stack, project: Project, web: Web
+) -> None:
     settings = Settings(supabase_url=project.url, supabase_key=Secret(project.service_key))
     store = await open_store("supabase", settings)
     await store.intake([listing(web, number, IMAGES) for number in range(VEHICLES)])
@@ -126,7 +138,7 @@ async def test_whatever_happens_it_ends_as_if_nothing_had(seed: int, stack: Stac
     assert (await store.counts()).needing == VEHICLES
     misbehave(project, seed)
     async with asyncio.timeout(150):
-        await work_to_the_end(project, web, stack, random.Random(seed))
+        await work_to_the_end(project, web, crashing, random.Random(seed))
     project.gateway.reset()
     assert_complete(project, web)
     counts = await store.counts()
