@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from tests.images.loopback import Answer, Loopback, reply
 from tui import __version__
-from tui.images.fetch import IN_MEMORY, LONGEST_RETRY_AFTER, Body, Fetcher, Limits, headers, retry_after, tidy
-from tui.images.transport import make_client
+from tui.images.bodies import IN_MEMORY
+from tui.images.fetch import LONGEST_RETRY_AFTER, Body, Fetcher, Limits, headers, retry_after, tidy
+from tui.images.transport import GuardedTransport
 from tui.model import Reason, Refusal
 
 NOW = 1_700_000_000.0
@@ -21,8 +22,8 @@ NOW = 1_700_000_000.0
 @asynccontextmanager
 async def fetcher_of(host: Loopback, limits: Limits | None = None) -> AsyncIterator[Fetcher]:
     guard = host.guard("host.test", "other.test")
-    async with make_client(guard, headers("")) as client:
-        yield Fetcher(client, limits, now=lambda: NOW)
+    async with GuardedTransport(guard) as transport:
+        yield Fetcher(transport, limits, now=lambda: NOW)
 
 
 async def fetched(answer: Answer, limits: Limits | None = None) -> Body:
@@ -262,7 +263,7 @@ async def test_a_short_refusal_leaves_its_connection_usable() -> None:
         assert host.connections == 1
 
 
-async def test_a_url_that_httpx_will_not_send_is_a_bad_url() -> None:
+async def test_a_url_that_no_server_would_take_is_a_bad_url() -> None:
     async with Loopback({}).running() as host, fetcher_of(host) as fetcher:
         with pytest.raises(Refusal) as caught:
             await fetcher.fetch("http://host.test/" + "a" * 100_000)

@@ -4,17 +4,19 @@ import asyncio
 import socket
 import ssl
 import threading
+from ipaddress import ip_network
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.images.loopback import Loopback, reply
 from tests.support.certificates import self_signed
-from tui.images.fetch import Fetcher, Limits, headers
+from tui.images.fetch import Fetcher, Limits
 from tui.images.guard import Guard, is_public
-from tui.images.transport import IDLE_CONNECTIONS, make_client
+from tui.images.transport import IDLE_CONNECTIONS, GuardedTransport
 from tui.model import Reason, Refusal
+
+LOOPBACK = ip_network("127.0.0.0/8")
 
 
 def closed_port() -> int:
@@ -24,16 +26,16 @@ def closed_port() -> int:
         return port
 
 
-async def size_of(client: httpx.AsyncClient, url: str) -> int:
-    body = await Fetcher(client).fetch(url)
+async def size_of(transport: GuardedTransport, url: str) -> int:
+    body = await Fetcher(transport).fetch(url)
     body.content.close()
     return body.size
 
 
 async def refusal_of(guard: Guard, url: str) -> Refusal:
-    async with make_client(guard, headers("")) as client:
+    async with GuardedTransport(guard) as transport:
         with pytest.raises(Refusal) as caught:
-            await Fetcher(client, Limits(deadline=10)).fetch(url)
+            await Fetcher(transport, Limits(deadline=10)).fetch(url)
     return caught.value
 
 
@@ -161,8 +163,8 @@ async def test_a_name_that_cannot_be_resolved_is_a_dns_refusal() -> None:
 
 async def test_an_exempt_host_is_where_it_is_said_to_be_and_keeps_its_name() -> None:
     async with Loopback({"*": reply(b"body")}).running() as host:
-        async with make_client(host.guard("cdn.test"), headers("")) as client:
-            assert await size_of(client, "http://cdn.test:9999/a.jpg") == 4
+        async with GuardedTransport(host.guard("cdn.test")) as transport:
+            assert await size_of(transport, "http://cdn.test:9999/a.jpg") == 4
         assert host.requests[0].headers["host"] == "cdn.test:9999"
 
 
@@ -173,9 +175,9 @@ async def test_the_next_address_is_tried_where_one_does_not_answer() -> None:
 
     async with (
         Loopback({"*": reply(b"body")}).running() as host,
-        make_client(TwoAddresses(), headers("")) as client,
+        GuardedTransport(TwoAddresses(allow=[LOOPBACK])) as transport,
     ):
-        assert await size_of(client, f"http://host.test:{host.port}/") == 4
+        assert await size_of(transport, f"http://host.test:{host.port}/") == 4
 
 
 async def test_nobody_listening_is_a_connection_refusal() -> None:
@@ -224,10 +226,10 @@ async def test_a_certificate_is_checked_and_asked_for_by_name(tmp_path: Path) ->
 async def test_connections_are_used_again_and_those_of_many_hosts_are_bounded() -> None:
     names = [f"{n}.test" for n in range(IDLE_CONNECTIONS + 8)]
     async with Loopback({"*": reply(b"body")}).running() as host:
-        async with make_client(host.guard(*names), headers("")) as client:
+        async with GuardedTransport(host.guard(*names)) as transport:
             for name in [*names, *names[-1:]]:
                 for _ in range(2):
-                    await size_of(client, f"http://{name}/")
+                    await size_of(transport, f"http://{name}/")
             assert host.connections == len(names)
             await host.until_open(IDLE_CONNECTIONS)
         await host.until_open(0)
@@ -235,9 +237,9 @@ async def test_connections_are_used_again_and_those_of_many_hosts_are_bounded() 
 
 async def test_no_cookie_comes_back() -> None:
     async with Loopback({"*": reply(b"body", Set_Cookie="id=1; Path=/")}).running() as host:
-        async with make_client(host.guard(), headers("")) as client:
+        async with GuardedTransport(host.guard()) as transport:
             for _ in range(2):
-                await size_of(client, "http://host.test/")
+                await size_of(transport, "http://host.test/")
         assert [request.headers.get("cookie") for request in host.requests] == [None, None]
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from tests.images.loopback import Answer, Loopback, SkippingClock, reply
 from tests.images.photos import drawing, encoded, photos
-from tui.images.fetch import IN_MEMORY, Limits
+from tui.images.bodies import IN_MEMORY
+from tui.images.fetch import Limits
 from tui.images.obtain import Images
 from tui.images.pace import BACKOFF_CAP, PROFILES, Drained, Pace, Profile
 from tui.model import Picture, Reason, Refusal

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import ssl
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from tempfile import SpooledTemporaryFile
-from typing import BinaryIO, NoReturn, cast
+from typing import BinaryIO, NoReturn
 from urllib.parse import urljoin
 
 import httpx
-from aiofiles.tempfile.temptypes import AsyncSpooledTemporaryFile
 
 from tui import __version__
+from tui.images.bodies import Incoming, Memory
+from tui.images.transport import causes
 from tui.images.urls import host_of, normalise, target_of, without_controls
 from tui.model import Problem, Reason, Refusal
 
-IN_MEMORY = 1024 * 1024
-"""Bytes of a body kept in memory before it moves to a temporary file."""
+LONGEST_TARGET = 65_536
+"""Bytes of path and query; no server takes as many."""
 
 DRAINED = 16 * 1024
 """A refused body up to this length is read to its end, so that its connection can be used again."""
@@ -72,19 +73,30 @@ def headers(contact: str) -> dict[str, str]:
 
 
 class Fetcher:
-    """Turns a URL into a Body. `now` is the wall clock in seconds since the epoch, for Retry-After dates."""
+    """Turns a URL into a Body.
+
+    `heading` is what every request says of itself. `now` is the wall clock in seconds since the epoch, for Retry-After
+    dates.
+    """
 
     def __init__(
-        self, client: httpx.AsyncClient, limits: Limits | None = None, *, now: Callable[[], float] = time.time
+        self,
+        transport: httpx.AsyncBaseTransport,
+        limits: Limits | None = None,
+        *,
+        heading: Mapping[str, str] | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
-        self._client = client
+        self._transport = transport
         self._limits = limits or Limits()
+        self._heading = httpx.Headers(headers("") if heading is None else heading)
+        self._memory = Memory()
         self._now = now
 
     async def fetch(self, url: str) -> Body:
         """The body behind a normalised URL, its redirects followed; the caller closes its content.
 
-        Every hop is checked by the client's guard, but waits in nobody's queue: politeness counts the first host.
+        Every hop is checked by the transport's guard, but waits in nobody's queue: politeness counts the first host.
         Raises Refusal, with `retry_after` in seconds where the server asked for it, and Problem where a large body
         finds no room in the temporary folder.
         """
@@ -107,8 +119,7 @@ class Fetcher:
         seen: set[str] = set()
         while url not in seen and len(seen) <= self._limits.max_redirects:
             seen.add(url)
-            request = self._client.build_request("GET", url, extensions={"target": target_of(url)})
-            response = await self._client.send(request, stream=True)
+            response = await self._transport.handle_async_request(self._request(url))
             try:
                 location = response.headers.get("Location") if response.status_code in _REDIRECTS else None
                 if location is None:
@@ -118,6 +129,14 @@ class Fetcher:
                 await response.aclose()
             url = _join(url, location)
         raise Refusal(Reason.REDIRECT_LOOP, f"{len(seen)} redirects, the last to {host_of(url)}")
+
+    def _request(self, url: str) -> httpx.Request:
+        """A request as a transport takes it: a client of httpx's would cost as much again as sending it does."""
+        target = target_of(url)
+        if len(target) > LONGEST_TARGET:
+            raise Refusal(Reason.BAD_URL, f"an address of {len(target):,} bytes")
+        origin = _origin(url[: len(url) - len(target)])
+        return httpx.Request("GET", origin, headers=self._heading, extensions={"target": target})
 
     async def _body(self, response: httpx.Response) -> Body:
         reason = _reason(response.status_code)
@@ -134,22 +153,18 @@ class Fetcher:
 
     async def _store(self, response: httpx.Response) -> Body:
         """Read the body to its end; HTTP/1.1 itself tells a short one (RFC 9112, section 8)."""
-        content = cast("BinaryIO", SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - it leaves with the Body
+        body = Incoming(self._memory)
         try:
-            file: AsyncSpooledTemporaryFile[bytes] = AsyncSpooledTemporaryFile(content, loop=None, executor=None)
-            size = 0
-            async for chunk in response.aiter_raw():
-                size += len(chunk)
-                if size > self._limits.max_bytes:
+            async for piece in _pieces(response):
+                if body.size + len(piece) > self._limits.max_bytes:
                     self._too_large()
-                await file.write(chunk)
-            if not size:
+                await body.write(piece)
+            if not body.size:
                 raise Refusal(Reason.EMPTY_BODY, f"HTTP {response.status_code}")
-            await file.seek(0)
+            return Body(await body.whole(), body.size)
         except BaseException:
-            content.close()
+            body.close()
             raise
-        return Body(content, size)
 
     def _too_large(self) -> NoReturn:
         raise Refusal(Reason.TOO_LARGE, f"more than {self._limits.max_bytes:,} bytes")
@@ -175,8 +190,20 @@ def _length(response: httpx.Response) -> int | None:
 async def _drain(response: httpx.Response) -> None:
     length = _length(response)
     if length is not None and length <= DRAINED:
-        async for _ in response.aiter_raw():
+        async for _ in _pieces(response):
             pass
+
+
+def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body as it comes: `Response.aiter_raw` would count it and cut it anew."""
+    assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - as every async transport's is
+    return aiter(response.stream)
+
+
+@functools.lru_cache(maxsize=1024)
+def _origin(url: str) -> httpx.URL:
+    """Where to ask. httpx takes its time over a URL, and most images of a run have the same few hosts."""
+    return httpx.URL(url)
 
 
 def retry_after(text: str, now: float) -> float | None:
@@ -201,7 +228,7 @@ def _join(url: str, location: str) -> str:
 
 
 def _connection_refusal(error: httpx.TransportError) -> Refusal:
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, ssl.SSLEOFError):
             break  # hanging up in the middle of a handshake is no verdict on it
         if isinstance(cause, ssl.SSLError):
@@ -209,9 +236,3 @@ def _connection_refusal(error: httpx.TransportError) -> Refusal:
         if isinstance(cause, OSError) and cause.errno:
             return Refusal(Reason.CONNECTION, os.strerror(cause.errno))
     return Refusal(Reason.CONNECTION, tidy(str(error)) or "connection lost")
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-import httpcore
-
 from tui.model import Reason, Refusal
 
 PORTS = frozenset({80, 443, 8080, 8443})
 """Where web servers listen; anything else is somebody's database."""
+
+Network = IPv4Network | IPv6Network
 
 # Where nobody's photos are: https://www.iana.org/assignments/iana-ipv4-special-registry, multicast (RFC 5771) included.
 # Written out because `ipaddress.is_global` differs between the releases of Python.
@@ -43,6 +44,7 @@ _GLOBAL_UNICAST = IPv6Network("2000::/3")
 # Inside it, and no place to fetch from: protocol assignments (Teredo is one), documentation.
 # https://www.iana.org/assignments/iana-ipv6-special-registry
 _SPECIAL_V6 = tuple(map(IPv6Network, ("2001::/23", "2001:db8::/32", "3fff::/20")))
+_NUMBER = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?$")
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
 
 
@@ -69,24 +71,69 @@ class Guard:
 
     `exempt` maps a host name to the (ip, port) where it really is, whatever port its URL has, like curl's --resolve:
     for the demo world and tests. Every other host is resolved, all its addresses have to be public, and its port one
-    of `ports`.
+    of `ports`; in the networks of `allow` any address and any port will do.
     """
 
-    def __init__(self, exempt: Mapping[str, tuple[str, int]] | None = None, *, ports: Collection[int] = PORTS) -> None:
+    def __init__(
+        self,
+        exempt: Mapping[str, tuple[str, int]] | None = None,
+        *,
+        ports: Collection[int] = PORTS,
+        allow: Iterable[Network] = (),
+    ) -> None:
         self._exempt = dict(exempt or {})
         self._ports = ports
+        self._allow = tuple(allow)
 
     async def addresses(self, host: str, port: int) -> list[tuple[str, int]]:
         """The (ip, port) pairs to try for a host. Raises Refusal: BLOCKED_ADDRESS or DNS."""
         if host in self._exempt:
             return [self._exempt[host]]
-        if port not in self._ports:
-            raise Refusal(Reason.BLOCKED_ADDRESS, f"port {port}")
-        found = await _resolve(host, port)
+        if port not in self._ports and not self._allow:
+            raise _blocked(f"port {port}")
+        found = [_written(host)] if _is_literal(host) else await _resolve(host, port)
         for ip in found:
-            if not is_public(ip):
-                raise Refusal(Reason.BLOCKED_ADDRESS, f"{host} is {ip}")
+            self._judge(host, ip, port)
         return [(ip, port) for ip in found]
+
+    def admit(self, host: str, port: int) -> None:
+        """Refuse a host that is an address, however it is written, and none to connect to; a name has to be resolved.
+
+        Raises Refusal(BLOCKED_ADDRESS).
+        """
+        if _is_literal(host):
+            self._judge(host, _written(host), port)
+
+    def check(self, ip: str, port: int) -> None:
+        """The last question before a connection is made to an address. Raises Refusal(BLOCKED_ADDRESS)."""
+        if (ip, port) not in self._exempt.values():
+            self._judge(ip, ip, port)
+
+    def _judge(self, host: str, ip: str, port: int) -> None:
+        address = ip_address(ip)
+        if any(address in network for network in self._allow):
+            return
+        if port not in self._ports:
+            raise _blocked(f"port {port}")
+        if not is_public(ip):
+            raise _blocked(f"{host} is {ip}")
+
+
+def _blocked(detail: str) -> Refusal:
+    return Refusal(Reason.BLOCKED_ADDRESS, detail)
+
+
+def _is_literal(host: str) -> bool:
+    """Whether what a system resolves is an address: its last part is a number (https://url.spec.whatwg.org/#host-parsing)."""
+    return ":" in host or _NUMBER.search(host) is not None
+
+
+def _written(host: str) -> str:
+    """The address that a host is, where it is written as everybody writes it. Raises Refusal(BLOCKED_ADDRESS)."""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        raise _blocked(f"{host} is an address in disguise") from None
 
 
 async def _resolve(host: str, port: int) -> list[str]:
@@ -114,28 +161,3 @@ async def _resolve(host: str, port: int) -> list[str]:
 
     threading.Thread(target=look_up, name=f"dns {host}", daemon=True).start()
     return await answer
-
-
-class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Connects to checked addresses only: the name is resolved once, and what was checked is what is dialled."""
-
-    def __init__(self, guard: Guard) -> None:
-        self._guard = guard
-        self._inner = httpcore.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore's
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Connect to the first of the host's checked addresses that answers. Raises Refusal and httpcore's errors."""
-        failure: Exception = httpcore.ConnectError(f"no address for {host}")
-        for ip, real_port in await self._guard.addresses(host, port):
-            try:
-                return await self._inner.connect_tcp(ip, real_port, timeout, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-        raise failure

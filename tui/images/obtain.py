@@ -14,7 +14,7 @@ from tui.images.fetch import Body, Fetcher, Limits, headers
 from tui.images.guard import Guard
 from tui.images.inspect import MAX_PIXELS, inspect
 from tui.images.pace import BACKOFF_BASE, Pace, backoff
-from tui.images.transport import make_client
+from tui.images.transport import GuardedTransport
 from tui.images.urls import host_of, normalise
 from tui.model import Picture, Reason, Refusal
 
@@ -83,8 +83,8 @@ class Images:
     ) -> None:
         self.pace = pace
         self.inspecting = 0
-        self._client = make_client(guard or Guard(), headers(contact))
-        self._fetcher = Fetcher(self._client, limits, now=now)
+        self._transport = GuardedTransport(guard or Guard())
+        self._fetcher = Fetcher(self._transport, limits, heading=headers(contact), now=now)
         self._inspectors = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="inspect")
         self._attempts = attempts
         self._patience = patience
@@ -114,7 +114,7 @@ class Images:
     async def close(self) -> None:
         """Close every connection."""
         self._inspectors.shutdown(wait=False, cancel_futures=True)
-        await self._client.aclose()
+        await self._transport.aclose()
 
     async def _fetched(self, url: str, trial: _Trial, began: Callable[[], None]) -> Body:
         host = host_of(url)

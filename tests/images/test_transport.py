@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.images.loopback import Loopback, reply
+from tui.images.fetch import Fetcher, headers
+from tui.images.transport import GuardedTransport
+from tui.images.urls import normalise
+from tui.model import Reason, Refusal
+
+_SIGNED = st.sampled_from(
+    ["%2F", "%2f", "%7E", "~", "|", "..", ".", "//", "?", "%", "+", "%20", "[", "{", ";", "=", "&"]
+)
+_TARGETS = st.lists(_SIGNED | st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="#")))
+
+
+async def arrived(targets: list[str]) -> list[str]:
+    async with Loopback({"*": reply(b"body")}).running() as host, GuardedTransport(host.guard()) as transport:
+        for target in targets:
+            (await Fetcher(transport).fetch(f"http://host.test{target}")).content.close()
+        return [request.target for request in host.requests]
+
+
+@settings(max_examples=10)
+@given(st.lists(_TARGETS.map("".join), min_size=5, max_size=30))
+def test_an_address_arrives_as_it_was_written(texts: list[str]) -> None:
+    targets = ["/" + text for text in texts]
+    assert all(normalise(f"http://host.test{target}") == f"http://host.test{target}" for target in targets)
+    assert asyncio.run(arrived(targets)) == targets
+
+
+async def hanging_up() -> AsyncIterator[bytes]:
+    yield b""
+
+
+async def test_a_request_whose_connection_broke_is_not_sent_again_behind_our_back() -> None:
+    async with (
+        Loopback({"*": [reply(b"body"), hanging_up, reply(b"body")]}).running() as host,
+        GuardedTransport(host.guard()) as transport,
+    ):
+        fetcher = Fetcher(transport)
+        (await fetcher.fetch("http://host.test/")).content.close()
+        with pytest.raises(Refusal) as caught:
+            await fetcher.fetch("http://host.test/")
+        assert caught.value.reason is Reason.CONNECTION
+        assert len(host.requests) == 2
+
+
+async def test_a_connection_that_its_host_has_closed_meanwhile_is_not_used_again() -> None:
+    async def once() -> AsyncIterator[bytes]:
+        yield reply(b"body")
+
+    async with Loopback({"*": once}).running() as host, GuardedTransport(host.guard()) as transport:
+        for _ in range(20):
+            (await Fetcher(transport).fetch("http://host.test/")).content.close()
+        assert host.connections == len(host.requests) == 20
+
+
+async def test_connections_serve_many_at_once_and_again() -> None:
+    async with Loopback({"*": reply(b"body" * 50_000)}).running() as host, GuardedTransport(host.guard()) as transport:
+        fetcher = Fetcher(transport)
+        for _ in range(3):
+            bodies = await asyncio.gather(*(fetcher.fetch(f"http://host.test/{n}") for n in range(24)))
+            for body in bodies:
+                body.content.close()
+        assert host.connections == 24
+
+
+async def test_what_a_request_says_goes_out_and_nothing_else() -> None:
+    async with Loopback({"*": reply()}).running() as host, GuardedTransport(host.guard()) as transport:
+        url = "http://host.test/"
+        await (await transport.handle_async_request(httpx.Request("GET", url, headers=headers("me@a.com")))).aclose()
+    [request] = host.requests
+    assert set(request.headers) == {"host", "user-agent", "accept", "accept-encoding"}
+    assert request.headers["user-agent"].endswith("(+me@a.com)")
