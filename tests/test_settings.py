@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,10 @@ def test_nothing_set_gives_the_defaults_of_the_original_script(tmp_path: Path) -
         ({"env": {"BACKFILL_PACE": "fats"}}, ["environment", "BACKFILL_PACE", "did you mean 'fast'?"]),
         ({"env": {"BACKFILL_DEADLINE": "nan"}}, ["BACKFILL_DEADLINE", "between 1 and 3600"]),
         ({"limit": "-1"}, ["command line", "--limit", "'-1'"]),
+        ({"toml": "allow_networks = ['10.0.0.0/8', 'office']"}, ["allow_networks", "such as 10.20.0.0/16", "'office'"]),
+        ({"toml": "allow_networks = 10"}, ["allow_networks", "a list of networks"]),
+        ({"env": {"BACKFILL_ALLOW_NETWORKS": "10.0.0.1/8"}}, ["BACKFILL_ALLOW_NETWORKS", "'10.0.0.1/8'"]),
+        ({"env": {"BACKFILL_RESPECT_OPT_OUT": "maybe"}}, ["BACKFILL_RESPECT_OPT_OUT", "true or false"]),
         ({"toml": "[hosts.'a.example']\nslot = 1"}, ["'a.example'", "'slot'", "did you mean 'slots'?"]),
         ({"toml": "[hosts.'a.example']\nrate = 0"}, ["'a.example'", "between 0.01 and 10000"]),
     ],
@@ -61,6 +66,15 @@ def test_a_bad_value_names_its_source_its_key_and_the_nearest(
 def test_host_policies_come_from_the_file(tmp_path: Path) -> None:
     settings = load(tmp_path, toml='[hosts."IMG.example"]\nslots = 2\nrate = 0.5\n[hosts."b.example"]\nrate = 3')
     assert settings.hosts == {"img.example": (2, 0.5), "b.example": (None, 3.0)}
+
+
+def test_networks_come_as_a_list_or_with_commas(tmp_path: Path) -> None:
+    networks = (ip_network("10.20.0.0/16"), ip_network("192.168.1.7/32"), ip_network("fd00::/8"))
+    listed = load(tmp_path, toml='allow_networks = ["10.20.0.0/16", "192.168.1.7", "fd00::/8"]')
+    assert listed.allow_networks == networks
+    typed = load(tmp_path, env={"BACKFILL_ALLOW_NETWORKS": "10.20.0.0/16, 192.168.1.7,fd00::/8"})
+    assert typed.allow_networks == networks
+    assert load(tmp_path, env={"BACKFILL_ALLOW_NETWORKS": ""}).allow_networks == ()
 
 
 def test_a_missing_file_that_was_named_is_told(tmp_path: Path) -> None:

@@ -199,6 +199,17 @@ async def test_an_encoding_that_was_not_asked_for_is_refused(encoding: str) -> N
     assert (await refused(reply(b"...", Content_Encoding=encoding))).reason is Reason.UNSUPPORTED_FORMAT
 
 
+async def test_an_image_that_its_host_keeps_from_being_collected_is_left_there() -> None:
+    marked = b"HTTP/1.1 200 OK\r\nX-Robots-Tag: noindex\r\nx-robots-tag: all, NoAI\r\nContent-Length: 4\r\n\r\nbody"
+    refusal = await refused(marked)
+    assert (refusal.reason, refusal.detail) == (Reason.OPTED_OUT, "X-Robots-Tag: noai")
+    assert not refusal.reason.retry_may_help
+    async with Loopback({"*": marked}).running() as host, GuardedTransport(host.guard()) as transport:
+        body = await Fetcher(transport, respect_opt_out=False).fetch("http://host.test/")
+        body.content.close()
+    assert body.size == 4
+
+
 async def test_the_request_is_honest_and_the_address_goes_out_byte_for_byte() -> None:
     target = "/a/%2Fx%2f../b//c.jpg?Signature=a~b|e%&q=%e4&{x}=[y]"
     async with Loopback({"*": reply(b"body")}).running() as host, fetcher_of(host) as fetcher:

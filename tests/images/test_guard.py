@@ -14,6 +14,7 @@ from tests.support.certificates import self_signed
 from tui.images.fetch import Fetcher, Limits
 from tui.images.guard import Guard, is_public
 from tui.images.transport import IDLE_CONNECTIONS, GuardedTransport
+from tui.images.urls import normalise
 from tui.model import Reason, Refusal
 
 LOOPBACK = ip_network("127.0.0.0/8")
@@ -30,6 +31,12 @@ async def size_of(transport: GuardedTransport, url: str) -> int:
     body = await Fetcher(transport).fetch(url)
     body.content.close()
     return body.size
+
+
+def normalised(url: str) -> str:
+    url_as_asked = normalise(url)
+    assert url_as_asked is not None
+    return url_as_asked
 
 
 async def refusal_of(guard: Guard, url: str) -> Refusal:
@@ -109,39 +116,124 @@ def test_global_unicast_is_public(address: str) -> None:
     assert is_public(address)
 
 
-@pytest.mark.parametrize(
-    "spelling",
-    [
-        "127.0.0.1",
-        "127.1",
-        "2130706433",
-        "0x7f000001",
-        "0x7f.0.0.1",
-        "0177.0.0.1",
-        "0.0.0.0",  # noqa: S104
-        "[::1]",
-        "[::]",
-        "[::ffff:127.0.0.1]",
-        "[::ffff:7f00:1]",
-        "localhost",
-    ],
-)
-async def test_no_spelling_of_loopback_gets_a_connection(spelling: str) -> None:
+SPELLINGS = [
+    "127.0.0.1",
+    "127.1",
+    "2130706433",
+    "0x7f000001",
+    "0x7f.0.0.1",
+    "0177.0.0.1",
+    "017700000001",
+    "127.0.0.1.",
+    "0.0.0.0",  # noqa: S104
+    "0",
+    "[::1]",
+    "[::]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:7f00:1]",
+    "[64:ff9b::7f00:1]",
+    "[2002:7f00:1::]",
+    "localhost",
+    "LOCALHOST.",
+]
+FAR = [
+    "169.254.169.254",
+    "100.64.0.1",
+    "224.0.0.1",
+    "10.0.0.1",
+    "[fe80::1]",
+    "[fd00::1]",
+    "[ff02::1]",
+    "255.255.255.255",
+]
+
+
+@pytest.mark.parametrize("host", [*SPELLINGS, *FAR])
+async def test_no_spelling_of_an_address_inside_gets_a_connection(host: str) -> None:
     async with Loopback({"*": reply(b"secret")}).running() as canary:
-        refusal = await refusal_of(Guard(ports={canary.port}), f"http://{spelling}:{canary.port}/")
-        assert refusal.reason in (Reason.BLOCKED_ADDRESS, Reason.BAD_URL)
+        refusal = await refusal_of(Guard(ports={canary.port}), normalised(f"http://{host}:{canary.port}/"))
+        assert refusal.reason is Reason.BLOCKED_ADDRESS
         assert canary.connections == 0
 
 
-@pytest.mark.parametrize("location", ["http://127.0.0.1:{port}/", "//localhost:{port}/", "http://[::1]:{port}/"])
-async def test_a_redirect_to_loopback_gets_no_connection(location: str) -> None:
+@pytest.mark.parametrize("host", [*SPELLINGS[:10], "localhost", "169.254.169.254"])
+async def test_a_redirect_to_an_address_inside_gets_no_connection(host: str) -> None:
     async with Loopback({"*": reply(b"secret")}).running() as canary:
-        away = reply(status=302, Location=location.format(port=canary.port))
-        async with Loopback({"*": away}).running() as host:
-            guard = Guard({"host.test": ("127.0.0.1", host.port)}, ports={80, canary.port})
+        away = reply(status=302, Location=f"http://{host}:{canary.port}/")
+        async with Loopback({"*": away}).running() as outside:
+            guard = Guard({"host.test": ("127.0.0.1", outside.port)}, ports={80, canary.port})
             refusal = await refusal_of(guard, "http://host.test/")
         assert refusal.reason is Reason.BLOCKED_ADDRESS
         assert canary.connections == 0
+
+
+async def test_where_an_exempt_host_is_nothing_else_is_reached_by_its_address() -> None:
+    async with Loopback({"*": reply(b"secret")}).running() as canary:
+        guard = canary.guard("host.test")
+        assert (await refusal_of(guard, f"http://127.0.0.1:{canary.port}/")).reason is Reason.BLOCKED_ADDRESS
+        assert canary.connections == 0
+
+
+async def test_a_name_that_is_public_at_first_and_inside_later_gets_no_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with Loopback({"*": reply(b"secret")}).running() as canary:
+        answers = ["8.8.8.8", "127.0.0.1"]
+
+        def look_up(*_: object, **__: object) -> list[tuple[object, ...]]:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (answers.pop(0), canary.port))]
+
+        guard = Guard(ports={canary.port})
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        assert await guard.addresses("rebinding.test", canary.port) == [("8.8.8.8", canary.port)]
+        refusal = await refusal_of(guard, f"http://rebinding.test:{canary.port}/")
+        assert (refusal.reason, refusal.detail) == (Reason.BLOCKED_ADDRESS, "rebinding.test is 127.0.0.1")
+        assert canary.connections == 0
+
+
+async def test_one_address_inside_among_others_is_enough_to_refuse_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look_up(*_: object, **__: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, 80)) for ip in ("8.8.8.8", "10.0.0.1")]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    assert (await refusal_of(Guard(), "http://both.test/")).reason is Reason.BLOCKED_ADDRESS
+
+
+async def test_what_the_resolver_let_through_is_asked_again_where_the_socket_is_made() -> None:
+    class Careless(Guard):
+        async def addresses(self, host: str, port: int) -> list[tuple[str, int]]:
+            return [("127.0.0.1", port), ("127.0.0.2", port)]
+
+    async with Loopback({"*": reply(b"secret")}).running() as canary:
+        refusal = await refusal_of(Careless(ports={canary.port}), f"http://host.test:{canary.port}/")
+        assert refusal.reason is Reason.BLOCKED_ADDRESS
+        assert canary.connections == 0
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "host.test"])
+async def test_an_allowed_network_is_reached_on_any_port(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Loopback({"*": reply(b"body")}).running() as inside:
+
+        def look_up(*_: object, **__: object) -> list[tuple[object, ...]]:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", inside.port))]
+
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        async with GuardedTransport(Guard(allow=[LOOPBACK])) as transport:
+            assert await size_of(transport, f"http://{host}:{inside.port}/") == 4
+
+
+@pytest.mark.parametrize("host", ["2130706433", "[::1]", "[::ffff:127.0.0.1]", "10.0.0.1", "8.8.8.8"])
+async def test_an_allowed_network_allows_nothing_else(host: str) -> None:
+    refusal = await refusal_of(Guard(allow=[LOOPBACK]), f"http://{host}:8000/")
+    assert refusal.reason is Reason.BLOCKED_ADDRESS
+
+
+@pytest.mark.parametrize("url", ["http://me:hush@host.test/", "http://me@host.test/", "http://127.0.0.1@host.test/"])
+async def test_an_address_with_credentials_is_not_asked(url: str) -> None:
+    assert normalise(url) is None
+    async with Loopback({"/": reply(status=302, Location=url)}).running() as host:
+        assert (await refusal_of(host.guard(), "http://host.test/")).reason is Reason.BAD_URL
+        assert len(host.requests) == 1
 
 
 @pytest.mark.parametrize("port", [22, 25, 3306, 6379, 8000])

@@ -18,6 +18,8 @@ import httpx
 
 from tui import __version__
 from tui.images.bodies import Incoming, Memory
+from tui.images.guard import literal
+from tui.images.robots import opt_out
 from tui.images.transport import causes
 from tui.images.urls import host_of, normalise, target_of, without_controls
 from tui.model import Problem, Reason, Refusal
@@ -27,6 +29,8 @@ LONGEST_TARGET = 65_536
 
 DRAINED = 16 * 1024
 """A refused body up to this length is read to its end, so that its connection can be used again."""
+
+AGENT = "backfill-tui"
 
 LONGEST_RETRY_AFTER = 7 * 86_400.0
 
@@ -66,7 +70,7 @@ def headers(contact: str) -> dict[str, str]:
     """
     contact = "".join(letter for letter in contact if " " <= letter <= "~")
     return {
-        "User-Agent": f"backfill-tui/{__version__}" + (f" (+{contact})" if contact else ""),
+        "User-Agent": f"{AGENT}/{__version__}" + (f" (+{contact})" if contact else ""),
         "Accept": "image/jpeg, image/png, image/*;q=0.9, */*;q=0.1",
         "Accept-Encoding": "identity",
     }
@@ -75,7 +79,8 @@ def headers(contact: str) -> dict[str, str]:
 class Fetcher:
     """Turns a URL into a Body.
 
-    `heading` is what every request says of itself. `now` is the wall clock in seconds since the epoch, for Retry-After
+    `heading` is what every request says of itself. Images that their host keeps from being collected (X-Robots-Tag) are
+    refused where `respect_opt_out` is set. `now` is the wall clock in seconds since the epoch, for Retry-After
     dates.
     """
 
@@ -85,11 +90,13 @@ class Fetcher:
         limits: Limits | None = None,
         *,
         heading: Mapping[str, str] | None = None,
+        respect_opt_out: bool = True,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._transport = transport
         self._limits = limits or Limits()
         self._heading = httpx.Headers(headers("") if heading is None else heading)
+        self._respect_opt_out = respect_opt_out
         self._memory = Memory()
         self._now = now
 
@@ -144,6 +151,8 @@ class Fetcher:
             await _drain(response)
             wait = retry_after(response.headers.get("Retry-After", ""), self._now())
             raise Refusal(reason, f"HTTP {response.status_code}", wait)
+        if self._respect_opt_out and (directive := opt_out(response.headers.get_list("X-Robots-Tag"), AGENT)):
+            raise Refusal(Reason.OPTED_OUT, f"X-Robots-Tag: {directive}")
         encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
         if encoding not in ("", "identity"):
             raise Refusal(Reason.UNSUPPORTED_FORMAT, tidy(f"sent as {encoding}, which was not asked for"))
@@ -203,7 +212,11 @@ def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:
 @functools.lru_cache(maxsize=1024)
 def _origin(url: str) -> httpx.URL:
     """Where to ask. httpx takes its time over a URL, and most images of a run have the same few hosts."""
-    return httpx.URL(url)
+    try:
+        return httpx.URL(url)
+    except httpx.InvalidURL:
+        literal(host_of(url))  # what it will not read may be an address in disguise
+        raise
 
 
 def retry_after(text: str, now: float) -> float | None:

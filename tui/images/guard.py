@@ -91,7 +91,8 @@ class Guard:
             return [self._exempt[host]]
         if port not in self._ports and not self._allow:
             raise _blocked(f"port {port}")
-        found = [_written(host)] if _is_literal(host) else await _resolve(host, port)
+        ip = literal(host)
+        found = [ip] if ip else await _resolve(host, port)
         for ip in found:
             self._judge(host, ip, port)
         return [(ip, port) for ip in found]
@@ -101,8 +102,8 @@ class Guard:
 
         Raises Refusal(BLOCKED_ADDRESS).
         """
-        if _is_literal(host):
-            self._judge(host, _written(host), port)
+        if ip := literal(host):
+            self._judge(host, ip, port)
 
     def check(self, ip: str, port: int) -> None:
         """The last question before a connection is made to an address. Raises Refusal(BLOCKED_ADDRESS)."""
@@ -123,13 +124,14 @@ def _blocked(detail: str) -> Refusal:
     return Refusal(Reason.BLOCKED_ADDRESS, detail)
 
 
-def _is_literal(host: str) -> bool:
-    """Whether what a system resolves is an address: its last part is a number (https://url.spec.whatwg.org/#host-parsing)."""
-    return ":" in host or _NUMBER.search(host) is not None
+def literal(host: str) -> str | None:
+    """The address that a host is, None where it is a name. Raises Refusal(BLOCKED_ADDRESS) for one in disguise.
 
-
-def _written(host: str) -> str:
-    """The address that a host is, where it is written as everybody writes it. Raises Refusal(BLOCKED_ADDRESS)."""
+    What ends in a number is an address to every resolver, be it decimal, octal, hexadecimal or in fewer than four
+    parts: https://url.spec.whatwg.org/#ends-in-a-number-checker
+    """
+    if ":" not in host and not _NUMBER.search(host):
+        return None
     try:
         return str(ip_address(host))
     except ValueError:

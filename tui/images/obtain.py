@@ -64,7 +64,8 @@ class Images:
 
     `inspecting` counts the bodies that have come and are being looked at. `attempts` bounds how often a passing failure
     is tried again. A request that was turned away for its rate (429) does not count as one: it may come back until the
-    waits that it was given add up to `patience` seconds. `rng` and `now` (wall clock, seconds since the epoch) can be
+    waits that it was given add up to `patience` seconds. Where `respect_opt_out` is set, what its host keeps
+    from being collected (X-Robots-Tag) is left there. `rng` and `now` (wall clock, seconds since the epoch) can be
     injected.
     """
 
@@ -77,6 +78,7 @@ class Images:
         attempts: int = 4,
         patience: float = PATIENCE,
         contact: str = "",
+        respect_opt_out: bool = True,
         max_pixels: int = MAX_PIXELS,
         rng: random.Random | None = None,
         now: Callable[[], float] = time.time,
@@ -84,7 +86,9 @@ class Images:
         self.pace = pace
         self.inspecting = 0
         self._transport = GuardedTransport(guard or Guard())
-        self._fetcher = Fetcher(self._transport, limits, heading=headers(contact), now=now)
+        self._fetcher = Fetcher(
+            self._transport, limits, heading=headers(contact), respect_opt_out=respect_opt_out, now=now
+        )
         self._inspectors = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="inspect")
         self._attempts = attempts
         self._patience = patience

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     TLS = "tls"
     REDIRECT_LOOP = "redirect_loop"
     BLOCKED_ADDRESS = "blocked_address"
+    OPTED_OUT = "opted_out"
     BAD_URL = "bad_url"
     EMPTY_BODY = "empty_body"
     NOT_AN_IMAGE = "not_an_image"

@@ -9,7 +9,7 @@ import platformdirs
 
 from tui.model import OPTION_BOUNDS, PACES, RunOptions, Scope
 from tui.settings import values
-from tui.settings.values import HostPolicy, Parser, Secret
+from tui.settings.values import HostPolicy, Network, Parser, Secret
 
 APP = "backfill-tui"
 
@@ -39,8 +39,8 @@ def default_store() -> str:
 class Settings:
     """Everything that can be set from outside: `deadline` in seconds for one exchange, `max_bytes` for one body.
 
-    `profile` is the one in force, empty when none is. `key_variable` names where the key has to come from, empty for
-    the usual names.
+    `allow_networks` are those inside which images may be fetched although they are not public. `profile` is the one in
+    force, empty when none is. `key_variable` names where the key has to come from, empty for the usual names.
     """
 
     store: str = field(default_factory=default_store)
@@ -52,6 +52,8 @@ class Settings:
     contact: str = ""
     deadline: float = 30.0
     max_bytes: int = 25 * 1024 * 1024
+    allow_networks: tuple[Network, ...] = ()
+    respect_opt_out: bool = True
     theme: str = "backfill-dark"
     hosts: Mapping[str, HostPolicy] = field(default_factory=dict)
     supabase_url: str = ""
@@ -110,6 +112,8 @@ PARSERS: Mapping[str, Parser] = {
     "contact": values.text,
     "deadline": values.number(1, 3600),
     "max_bytes": values.whole(1024, 1024**3),
+    "allow_networks": values.networks,
+    "respect_opt_out": values.flag,
     "theme": values.choice(*THEMES),
     "hosts": values.hosts,
     "supabase_url": values.project_url,

@@ -6,6 +6,7 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
 from tui.model import Problem
@@ -15,6 +16,9 @@ Parser = Callable[[Value], object]
 
 HostPolicy = tuple[int | None, float | None]
 """Slots and requests per second of one host; None leaves the pace's own."""
+
+
+Network = IPv4Network | IPv6Network
 
 
 class SettingsError(Problem):
@@ -146,6 +150,21 @@ def hosts(value: Value) -> dict[str, HostPolicy]:
         except ValueError as error:
             raise ValueError(f"entry {host!r} {error}") from None
     return policies
+
+
+def networks(value: Value) -> tuple[Network, ...]:
+    """IP networks in CIDR notation, as a list or with commas between; an address is a network of one."""
+    words = value.split(",") if isinstance(value, str) else value
+    if not isinstance(words, list):
+        raise ValueError("must be a list of networks such as 10.20.0.0/16")
+    return tuple(_network(str(word).strip()) for word in words if word)
+
+
+def _network(word: str) -> Network:
+    try:
+        return ip_network(word)
+    except ValueError:
+        raise ValueError(f"must name networks such as 10.20.0.0/16, which {word!r} is not") from None
 
 
 def project_url(value: Value) -> str:

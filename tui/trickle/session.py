@@ -47,9 +47,10 @@ class Session:
         settings = self.settings
         images = Images(
             Pace(_part(PROFILES[options.pace], sharing), _parts(settings.hosts, sharing)),
-            guard=Guard(exempt=self.exempt),
+            guard=Guard(exempt=self.exempt, allow=settings.allow_networks),
             limits=Limits(deadline=settings.deadline, max_bytes=settings.max_bytes),
             contact=settings.contact,
+            respect_opt_out=settings.respect_opt_out,
         )
         return Trickle(self.store, images, options, run_id=run_id)
 
