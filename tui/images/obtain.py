@@ -147,10 +147,12 @@ class Images:
             self.inspecting -= 1
         return Picture(
             content=body.content,
-            size=body.size,
+            size=facts.size,
             sha256=facts.sha256,
             mime_type=facts.mime_type,
             extension=facts.extension,
             width=facts.width,
             height=facts.height,
+            perceptual_hash=facts.perceptual_hash,
+            preview=facts.preview,
         )

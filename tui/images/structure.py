@@ -1,102 +1,145 @@
-"""Whether a file reaches its own end, by its markers and lengths alone: what a decoder is too forgiving to ask."""
+"""Where a file reaches its own end, by its markers and lengths alone: what a decoder is too forgiving to ask."""
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Callable, Mapping
 
-# A marker is 0xFF and a byte; in a scan 0xFF00 is a data byte and 0xFFD0 to 0xFFD7 are restarts (ITU-T T.81, B.1.1).
-_JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-_JPEG_END = 0xD9
-_JPEG_BARE = frozenset({0x01, 0xD8})  # markers without a length
+from tui.images import avif, jpeg
+from tui.images.layout import Bytes, Layout, Span, corrupt, truncated
+
+_WINDOW = 1024 * 1024
+
+MOST_CHUNKS = 50_000
+LONGEST_COMMENT = 128 * 1024
+"""Bytes of comments in a GIF; what Pillow does with them takes time by the square of their length."""
 
 
-def is_whole(format_name: str, data: bytes) -> bool:
-    """Whether `data`, which starts like a file of this format, holds all of it; bytes after its end do not matter."""
+def layout_of(format_name: str, data: Bytes) -> Layout:
+    """The layout of `data`, which starts like a file of this format; bytes after its end are none of it.
+
+    Raises Refusal: TRUNCATED where it does not hold all of the file, CORRUPT where its parts contradict each other.
+    """
     try:
-        return _WALKS[format_name](data)
+        return _LAYOUTS[format_name](data)
     except IndexError:
-        return False
+        raise truncated(format_name) from None
 
 
-def _jpeg(data: bytes) -> bool:
-    at = 2
-    while marker := _JPEG_MARKER.search(data, at):
-        at, kind = marker.end(), data[marker.end() - 1]
-        if kind == _JPEG_END:
-            return True
-        if kind not in _JPEG_BARE:
-            at += int.from_bytes(data[at : at + 2])
-    return False
-
-
-def _png(data: bytes) -> bool:
-    at, kind = 8, b""
-    while kind != b"IEND":
-        size, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
-        at += size + 12
-        if at > len(data) or len(kind) < 4:
-            return False
-    return True
-
-
-def damaged_png(data: bytes) -> bool:
-    """Whether a chunk that a decoder needs (upper case by name) does not match its checksum (RFC 2083, section 3.2)."""
-    at, kind = 8, b""
-    while kind != b"IEND":
+def _png(data: Bytes) -> Layout:
+    """Chunks up to IEND; those that a decoder needs (upper case by name) have a checksum (RFC 2083, section 3.2)."""
+    at, spans = 8, []
+    kinds: list[bytes] = []
+    while b"IEND" not in kinds[-1:]:
         size, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
         end = at + 8 + size
-        if kind[:1].isupper() and zlib.crc32(memoryview(data)[at + 4 : end]) != int.from_bytes(data[end : end + 4]):
-            return True
+        if end + 4 > len(data):
+            raise truncated("PNG")
+        if kind[:1].isupper() and _crc(data, at + 4, end) != int.from_bytes(data[end : end + 4]):
+            raise corrupt("PNG", "with a wrong checksum")
+        kinds.append(kind)
+        if kind in _PNG_METADATA:
+            spans.append(Span(kind.decode(), at + 8, end))
         at = end + 4
-    return False
+        if len(kinds) > MOST_CHUNKS:
+            raise corrupt("PNG", "with too many chunks")
+    if kinds[0] != b"IHDR" or data[11] != 13 or b"IDAT" not in kinds:
+        raise corrupt("PNG", "without a picture")
+    width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
+    return Layout(width, height, at, width * height * (4 if data[25] in (0, 2) else 8), tuple(spans))
 
 
-def _gif(data: bytes) -> bool:
-    """GIF89a, sections 17 to 27: blocks of sub-blocks up to a trailer."""
+def _crc(data: Bytes, start: int, end: int) -> int:
+    crc = 0
+    for at in range(start, end, _WINDOW):
+        crc = zlib.crc32(data[at : min(at + _WINDOW, end)], crc)
+    return crc
+
+
+def _gif(data: Bytes) -> Layout:
+    """GIF89a, sections 17 to 27: blocks of sub-blocks up to a trailer; a first frame may be larger than the screen."""
+    width, height, seen, comments, spans = _short(data, 6), _short(data, 8), False, 0, []
     at = 13 + _gif_palette(data[10])
     while (kind := data[at]) != 0x3B:
+        start = at
         if kind == 0x21:
             at = _after_sub_blocks(data, at + 2)
+            comments += at - start if data[start + 1] == 0xFE else 0
+            if data[start + 3 : start + 14] == b"XMP DataXMP":
+                spans.append(Span("XMP", start + 14, at))
         elif kind == 0x2C:
+            if not seen:
+                width = max(width, _short(data, at + 1) + _short(data, at + 5))
+                height = max(height, _short(data, at + 3) + _short(data, at + 7))
+            seen = True
             at = _after_sub_blocks(data, at + 11 + _gif_palette(data[at + 9]))
         else:
             at += 1
-    return True
+    if not seen or comments > LONGEST_COMMENT:
+        raise corrupt("GIF", "without a picture" if not seen else "with too long a comment")
+    return Layout(width, height, at + 1, 4 * width * height, tuple(spans))
+
+
+def _short(data: Bytes, at: int) -> int:
+    return data[at] | data[at + 1] << 8
 
 
 def _gif_palette(flags: int) -> int:
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
-def _after_sub_blocks(data: bytes, at: int) -> int:
+def _after_sub_blocks(data: Bytes, at: int) -> int:
     while size := data[at]:
         at += size + 1
     return at + 1
 
 
-def _webp(data: bytes) -> bool:
-    return len(data) >= 8 + int.from_bytes(data[4:8], "little")
+def _webp(data: Bytes) -> Layout:
+    """RIFF chunks, padded to even lengths (RFC 9649, section 2.3)."""
+    end = 8 + int.from_bytes(data[4:8], "little")
+    if len(data) < end:
+        raise truncated("WEBP")
+    at, size, spans = 12, (0, 0), []
+    while at + 8 <= end:
+        kind, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        start, at = at + 8, at + 8 + length + length % 2
+        if start + length > end:
+            raise truncated("WEBP")
+        if size == (0, 0) and kind in _WEBP_SIZES:
+            size = _WEBP_SIZES[kind](data[start : start + 10])
+        if kind in (b"EXIF", b"XMP "):
+            spans.append(Span(kind.decode().strip(), start, start + length))
+    if size == (0, 0):
+        raise corrupt("WEBP", "without a picture")
+    return Layout(*size, end, 12 * size[0] * size[1], tuple(spans))
 
 
-def _avif(data: bytes) -> bool:
-    """Boxes of ISO/IEC 14496-12, section 4.2: a size of 1 means that 64 bits of it follow, 0 that it is the last."""
-    at = 0
-    while at < len(data):
-        size = int.from_bytes(data[at : at + 4])
-        if size == 1:
-            size = int.from_bytes(data[at + 8 : at + 16])
-        if size == 0:
-            return True
-        at += max(size, 8)
-    return at == len(data)
+def _lossy(head: bytes) -> tuple[int, int]:
+    """A VP8 frame header (RFC 6386, section 9.1)."""
+    return int.from_bytes(head[6:8], "little") & 0x3FFF, int.from_bytes(head[8:10], "little") & 0x3FFF
 
 
-_WALKS: Mapping[str, Callable[[bytes], bool]] = {
-    "JPEG": _jpeg,
+def _lossless(head: bytes) -> tuple[int, int]:
+    bits = int.from_bytes(head[1:5], "little")
+    return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+
+
+def _canvas(head: bytes) -> tuple[int, int]:
+    return int.from_bytes(head[4:7], "little") + 1, int.from_bytes(head[7:10], "little") + 1
+
+
+_WEBP_SIZES: Mapping[bytes, Callable[[bytes], tuple[int, int]]] = {
+    b"VP8 ": _lossy,
+    b"VP8L": _lossless,
+    b"VP8X": _canvas,
+}
+
+_PNG_METADATA = frozenset({b"eXIf", b"tEXt", b"zTXt", b"iTXt"})
+
+_LAYOUTS: Mapping[str, Callable[[Bytes], Layout]] = {
+    "JPEG": jpeg.layout,
     "PNG": _png,
     "GIF": _gif,
     "WEBP": _webp,
-    "AVIF": _avif,
+    "AVIF": avif.layout,
 }

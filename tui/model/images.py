@@ -93,8 +93,22 @@ class StoredImage:
 
 
 @dataclass(frozen=True, slots=True)
+class Preview:
+    """A tiny picture for terminals: width and height in pixels, and red, green and blue of each, row by row."""
+
+    width: int
+    height: int
+    rgb: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
-    """A verified image: its open content (at position 0, closed by whoever asked for it) and what the bytes say."""
+    """A verified image: its open content (at position 0, closed by whoever asked for it) and what the bytes say.
+
+    `size` and `sha256` are those of the content. `width` and `height` are pixels as the file has them; `orientation`
+    (1 to 8, as EXIF counts) says how they are to be turned. `perceptual_hash` is 16 hex digits, empty where nothing was
+    decoded, as is `preview`.
+    """
 
     content: BinaryIO
     size: int
@@ -103,6 +117,8 @@ class Picture:
     extension: str
     width: int
     height: int
+    perceptual_hash: str = ""
+    preview: Preview | None = None
 
 
 class Result(StrEnum):

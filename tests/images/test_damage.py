@@ -1,0 +1,227 @@
+"""Damaged, doctored and hostile files: what `inspect` accepts, a full decode by Pillow accepts too."""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+import time
+import tracemalloc
+import zlib
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from tests.images.photos import drawing, encoded, photos
+from tui.images.inspect import Facts, inspect
+from tui.model import Reason, Refusal
+
+NAMES = sorted(photos())
+LONGEST = 2.0
+"""Seconds that no file here may take; they all take some milliseconds."""
+
+
+def seen(data: bytes) -> Facts | Reason:
+    try:
+        return inspect(io.BytesIO(data))
+    except Refusal as refusal:
+        return refusal.reason
+
+
+def held(data: bytes) -> Facts | Reason:
+    """What `inspect` says, held against a full decode of what it leaves."""
+    content = io.BytesIO(data)
+    began = time.monotonic()
+    try:
+        facts = inspect(content)
+    except Refusal as refusal:
+        return refusal.reason
+    finally:
+        assert time.monotonic() - began < LONGEST
+    with Image.open(io.BytesIO(content.getvalue())) as image:
+        image.load()
+    return facts
+
+
+def photo(**options: object) -> bytes:
+    """A JPEG with detail everywhere, so that its scan is some 60 KB long."""
+    rng = random.Random(5)
+    colours = Image.frombytes("RGB", (60, 40), rng.randbytes(60 * 40 * 3)).resize((600, 400))
+    return encoded(colours, "JPEG", quality=98, **options)
+
+
+def over(data: bytes, at: int, piece: bytes) -> bytes:
+    return data[:at] + piece + data[at + len(piece) :]
+
+
+CHANGES: dict[str, Callable[[bytes, int, random.Random], bytes]] = {
+    "noise": lambda data, at, rng: over(data, at, rng.randbytes(2048)),
+    "zeros": lambda data, at, rng: over(data, at, bytes(2048)),
+    "ones": lambda data, at, rng: over(data, at, b"\xff" * 2048),
+    "a piece missing": lambda data, at, rng: data[:at] + data[at + 700 :],
+    "a piece twice": lambda data, at, rng: data[:at] + data[at - 700 : at] + data[at:],
+    "two pieces swapped": lambda data, at, rng: over(
+        over(data, at, data[at + 999 : at + 1799]), at + 999, data[at : at + 800]
+    ),
+    "another file inside": lambda data, at, rng: over(data, at, photos()["plain.jpg"]),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_damage_in_the_middle_of_a_photo_is_found(change: str) -> None:
+    data, rng = photo(), random.Random(change)
+    assert isinstance(held(data), Facts)
+    start = data.index(b"\xff\xda") + 1000
+    for _ in range(12):
+        at = rng.randrange(start, len(data) - 5000)
+        assert seen(CHANGES[change](data, at, rng)) in (Reason.CORRUPT, Reason.TRUNCATED), at
+
+
+@pytest.mark.parametrize("options", [{"restart_marker_rows": 1}, {"progressive": True}])
+def test_noise_in_any_kind_of_scan_is_found(options: dict[str, object]) -> None:
+    data, rng = photo(**options), random.Random(7)
+    assert isinstance(held(data), Facts)
+    for _ in range(12):
+        at = rng.randrange(len(data) // 10, len(data) - 4000)
+        assert seen(over(data, at, rng.randbytes(4000))) is not None
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 9), (16, 16), (97, 33), (640, 31)])
+@pytest.mark.parametrize("colour", ["black", "white", "teal"])
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_a_flat_picture_is_whole_however_few_bits_it_has(size: tuple[int, int], colour: str, mode: str) -> None:
+    image = Image.new("RGB", size, colour).convert(mode)
+    for options in ({"optimize": True}, {"progressive": True}, {"restart_marker_blocks": 2}, {"quality": 100}):
+        assert isinstance(held(encoded(image, "JPEG", **options)), Facts)
+
+
+@pytest.mark.parametrize("padding", [b"\0" * 40, b"\xff" * 40])
+def test_padding_at_the_end_of_a_scan_does_no_harm(padding: bytes) -> None:
+    data = photo()
+    assert isinstance(seen(data[:-2] + padding + data[-2:]), Facts)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_every_kind_of_png_is_looked_at(mode: str) -> None:
+    image = drawing(90, 70).convert("L").convert("I").point(lambda value: value * 257).convert("I;16")
+    facts = seen(encoded(image if mode == "I;16" else drawing(90, 70).convert(mode), "PNG"))
+    assert isinstance(facts, Facts)
+    assert facts.preview is not None
+    assert len(facts.preview.rgb) == 3 * facts.preview.width * facts.preview.height
+
+
+TRAILERS = {
+    "a ZIP": b"PK\x03\x04" + bytes(26) + b"PK\x05\x06" + bytes(18),
+    "a page": b"<html><script>alert(1)</script></html>",
+    "another picture": photos()["plain.jpg"],
+    "a video": b"\0\0\0\x18ftypmp42\0\0\0\0isommp42",
+    "a line end": b"\r\n",
+    "zeros": bytes(4096),
+}
+
+
+@pytest.mark.parametrize("trailer", TRAILERS)
+@pytest.mark.parametrize("name", ["plain.jpg", "progressive.jpg", "plain.png", "plain.gif", "lossy.webp", "plain.avif"])
+def test_what_follows_a_picture_is_cut_off(name: str, trailer: str) -> None:
+    if (name, trailer) == ("plain.avif", "a video"):
+        return  # boxes of the same kind of file
+    data = photos()[name]
+    content = io.BytesIO(data + TRAILERS[trailer])
+    facts = inspect(content)
+    assert facts == inspect(io.BytesIO(data))
+    assert content.read() == data
+
+
+@pytest.mark.parametrize("head", [b"<html>", b"PK\x03\x04", b"%PDF-1.4\n", b"\0", b"\n"])
+def test_a_picture_inside_of_something_else_is_none(head: bytes) -> None:
+    assert seen(head + photos()["plain.jpg"]) is Reason.NOT_AN_IMAGE
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def flat_png(width: int, height: int) -> bytes:
+    """A true PNG of any size in some KB."""
+    pack = zlib.compressobj(9)
+    rows = b"".join(pack.compress(bytes(3 * width + 1)) for _ in range(height)) + pack.flush()
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def resized(data: bytes, width: int, height: int) -> bytes:
+    """A JPEG whose header claims another size."""
+    at = max(data.find(b"\xff\xc0"), data.find(b"\xff\xc2"))
+    return over(data, at + 5, struct.pack(">HH", height, width))
+
+
+@pytest.mark.parametrize(
+    ("data", "verdict"),
+    [
+        (flat_png(6000, 6000), Facts),
+        (resized(photos()["progressive.jpg"], 65_000, 900), Facts),
+        (resized(photos()["plain.jpg"], 65_000, 900), Reason.TRUNCATED),
+        (resized(photos()["plain.jpg"], 65_535, 65_535), Reason.TOO_MANY_PIXELS),
+    ],
+)
+def test_a_bomb_takes_no_memory(data: bytes, verdict: object) -> None:
+    tracemalloc.start()
+    try:
+        found = seen(data)
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
+    assert found is verdict or isinstance(found, Facts)
+
+
+def test_a_large_file_on_disk_is_not_read_into_memory(tmp_path: object) -> None:
+    plain = photos()["plain.jpg"]
+    comment = b"\xff\xfe" + struct.pack(">H", 65_535) + bytes(65_533)
+    path = tmp_path / "large.jpg"  # type: ignore[operator]
+    path.write_bytes(plain[:2] + comment * 300 + plain[2:] + b"PK\x03\x04")
+    with path.open("r+b") as content:
+        tracemalloc.start()
+        try:
+            facts = inspect(content)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert len(content.read()) == facts.size == path.stat().st_size
+    assert peak < 8_000_000 < facts.size
+
+
+@given(st.sampled_from(NAMES), st.data())
+@settings(max_examples=250)
+def test_no_mutation_is_accepted_that_a_full_decode_refuses(name: str, draw: st.DataObject) -> None:
+    data = photos()[name]
+    place = st.integers(0, len(data)) | st.integers(0, min(len(data), 700))
+    for _ in range(draw.draw(st.integers(1, 3))):
+        at, until = sorted((draw.draw(place), draw.draw(place)))
+        piece = draw.draw(st.binary(max_size=12) | st.just(data[at:until]) | st.just(bytes(until - at)))
+        data = data[:at] + piece + data[draw.draw(st.sampled_from([at, until, at + len(piece)])) :]
+    held(data)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_flipped_bit_in_a_head_crashes(name: str) -> None:
+    data, rng = photos()[name], random.Random(name)
+    for _ in range(40):
+        at = rng.randrange(min(len(data), 700))
+        held(over(data, at, bytes([data[at] ^ 1 << rng.randrange(8)])))
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        b"\0\0\0\x10iloc\1\0\0\0\0\0\xff\xff" + b"\0\1\0\0\0\0\xff\xff" * 40,
+        b"\0\0\0\x01iinf" + b"\xff" * 8,
+        b"\0\0\0\x08iprp",
+    ],
+)
+def test_no_table_of_an_avif_keeps_us_long(boxes: bytes) -> None:
+    meta = bytes(4) + boxes
+    data = b"\0\0\0\x14ftypavif\0\0\0\0avif" + struct.pack(">I", 8 + len(meta)) + b"meta" + meta
+    assert held(data) in (Reason.CORRUPT, Reason.TRUNCATED)

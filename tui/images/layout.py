@@ -1,0 +1,49 @@
+"""Where the parts of an image file lie: what every look at its structure gives."""
+
+from __future__ import annotations
+
+import mmap
+from dataclasses import dataclass
+
+from tui.model import Reason, Refusal
+
+Bytes = bytes | mmap.mmap
+"""The bytes of a file, in memory or mapped; a slice of them is a copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part by its kind in the format's own words (`APP1`, `eXIf`, `EXIF`), and where its payload lies."""
+
+    kind: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """An image file by its markers and lengths: pixels as the file has them, and the offset behind its last byte.
+
+    `memory` is about how many bytes a decoder needs for its pixels. `spans` are the parts that may hold metadata.
+    A decoder needs `head` and what there is from the offset `body` on. `scan_end` is where the only scan of a
+    sequential JPEG ends, else 0.
+    """
+
+    width: int
+    height: int
+    end: int
+    memory: int
+    spans: tuple[Span, ...] = ()
+    head: bytes = b""
+    body: int = 0
+    scan_end: int = 0
+
+
+def truncated(name: str) -> Refusal:
+    """The refusal of a file that ends before it should."""
+    return Refusal(Reason.TRUNCATED, f"{name} without its end")
+
+
+def corrupt(name: str, why: str) -> Refusal:
+    """The refusal of a file whose parts contradict each other."""
+    return Refusal(Reason.CORRUPT, f"{name} {why}")
