@@ -86,7 +86,7 @@ async def test_what_passes_is_tried_again(failure: Answer) -> None:
     async with visiting(failure, failure, failure, PHOTO) as visit:
         await visit.picture()
         assert len(visit.host.requests) == 4
-        assert len(visit.clock.slept) == 3
+        assert len(visit.clock.slept) >= 3  # that of the rate beside the backoff, where the host says it is overloaded
 
 
 async def test_after_the_last_attempt_the_last_refusal_is_told() -> None:

@@ -10,16 +10,24 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from tui.images.circuit import BREAKING, HostDown
 from tui.images.fetch import Body, Fetcher, Limits, headers
 from tui.images.guard import Guard
 from tui.images.inspect import MAX_PIXELS, inspect
-from tui.images.pace import BACKOFF_BASE, Pace, backoff
+from tui.images.pace import BACKOFF_BASE, Pace, Turn, backoff
 from tui.images.transport import GuardedTransport
 from tui.images.urls import host_of, normalise
 from tui.model import Picture, Reason, Refusal
 
 PATIENCE = 60.0
 """Seconds that a host may ask to be left alone before its images are put off to a later run."""
+
+
+TIMEOUTS = 2
+"""Attempts at a URL whose host keeps silent: each costs a whole deadline."""
+
+_UNASKED = frozenset({Reason.BAD_URL, Reason.BLOCKED_ADDRESS, Reason.TLS})
+"""Refusals that say nothing of what the host bears."""
 
 
 @dataclass(slots=True)
@@ -30,6 +38,7 @@ class _Trial:
     patience: float
     rng: random.Random
     failures: int = 0
+    timeouts: int = 0
     turned_away: int = 0
     waited: float = 0.0
 
@@ -47,16 +56,29 @@ class _Trial:
         """Seconds to wait after a refusal, beyond what the host's hold-off makes it wait; None to give up."""
         if not refusal.reason.retry_may_help or (refusal.retry_after or 0.0) > self.patience:
             return None
+        if isinstance(refusal, HostDown):
+            return None
         if refusal.reason is Reason.RATE_LIMITED:
             return 0.0 if self.waited <= self.patience else None
         self.failures += 1
-        if self.failures >= self.attempts:
+        self.timeouts += refusal.reason is Reason.TIMEOUT
+        if self.failures >= self.attempts or self.timeouts >= TIMEOUTS:
             return None
         return backoff(self.failures - 1, self.rng) if refusal.retry_after is None else 0.0
 
 
 def _nothing() -> None:
     return None
+
+
+def _tell(turn: Turn, refusal: Refusal, hold: float | None) -> None:
+    """What a refusal says of how its host is to be treated."""
+    if hold is not None:
+        turn.turned_away(hold)
+    elif refusal.reason in BREAKING:
+        turn.failed(refusal.reason, overloaded=refusal.detail == "HTTP 503")
+    elif refusal.reason not in _UNASKED:
+        turn.answered(whole=False)
 
 
 class Images:
@@ -122,16 +144,18 @@ class Images:
 
     async def _fetched(self, url: str, trial: _Trial, began: Callable[[], None]) -> Body:
         host = host_of(url)
-        async with self.pace.slot(host, self._patience):
+        async with self.pace.slot(host, self._patience) as turn:
             began()
             try:
                 body = await self._fetcher.fetch(url)
             except Refusal as refusal:
                 hold = trial.hold(refusal)
+                _tell(turn, refusal, hold)
                 # Before the slot is free again, so that nobody who waits for it slips through.
                 if hold is not None:
                     self.pace.hold_off(host, hold, refusal.detail)
                 raise
+            turn.answered()
             # Before the slot is free, so that a picture is always either in flight or being inspected.
             self.inspecting += 1
             return body

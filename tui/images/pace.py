@@ -1,4 +1,4 @@
-"""How politely each host is asked: a pause gate, slots, a token bucket and retry delays."""
+"""How politely each host is asked: the gate of a run, with a pause, slots, rates, circuits and retry delays."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from tui.images.circuit import Circuit
+from tui.images.starts import Starts
+from tui.images.tempo import Tempo
 from tui.model import HostPace, Reason, Refusal
 
 REMEMBERED_HOSTS = 512
@@ -60,34 +63,89 @@ class _Host:
 
     name: str
     profile: Profile
+    tempo: Tempo
+    starts: Starts = field(default_factory=Starts)
+    circuit: Circuit = field(default_factory=Circuit)
     door: asyncio.Lock = field(default_factory=asyncio.Lock)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     users: int = 0
     in_flight: int = 0
-    last_start: float = -math.inf
     not_before: float = -math.inf
     note: str = ""
 
+    @property
+    def full(self) -> bool:
+        return self.in_flight >= min(self.profile.slots, self.tempo.room)
+
     def ready_at(self) -> float:
-        return max(self.last_start + 1.0 / self.profile.rate, self.not_before)
+        return max(self.starts.next(self.tempo.rate, self.profile.rate), self.not_before)
 
     def held_for(self, now: float) -> float:
         return max(0.0, self.not_before - now)
 
     def idle(self, now: float) -> bool:
         """Whether forgetting it changes nothing."""
-        return self.users == 0 and self.ready_at() <= now
+        return self.users == 0 and self.ready_at() <= now and not self.circuit.open
+
+    def retune(self, profile: Profile) -> None:
+        self.profile = profile
+        self.tempo.limit = profile.rate
+
+    def start(self, now: float) -> None:
+        self.starts.add(now, self.tempo.rate, self.profile.rate)
+        self.tempo.started(now)
+        self.in_flight += 1
 
     def snapshot(self, now: float) -> HostPace:
-        wait = self.held_for(now)
+        circuit = self.circuit
+        wait = circuit.wait(now) if circuit.open else self.held_for(now)
         return HostPace(
             host=self.name,
-            rate=self.profile.rate,
+            rate=self.tempo.rate if self.tempo.narrowed else self.profile.rate,
             slots=self.profile.slots,
             in_flight=self.in_flight,
             wait=wait,
-            note=self.note if wait else "",
+            note=circuit.note or (self.note if wait else ""),
+            ceiling=self.profile.rate,
+            open=circuit.open,
         )
+
+
+class Turn:
+    """One request that has started, and how it went: the host is told how to be treated from that."""
+
+    def __init__(self, host: _Host, clock: Callable[[], float]) -> None:
+        self._host = host
+        self._clock = clock
+        self._began = clock()
+        self._probe = host.circuit.began()
+
+    def answered(self, *, whole: bool = True) -> None:
+        """The host answered as it is asked to: `whole` with a body, else with a verdict on the URL."""
+        self._probe = False
+        self._host.tempo.answered(self._clock(), self._began, whole=whole)
+        self._host.circuit.succeeded()
+
+    def turned_away(self, seconds: float) -> None:
+        """The host asked for fewer requests, and gets none for `seconds`."""
+        self._probe = False
+        self._host.tempo.turned_away(self._clock(), self._began, seconds)
+        self._host.circuit.succeeded()
+
+    def failed(self, reason: Reason, *, overloaded: bool = False) -> None:
+        """The host gave no answer of any use; where it says so twice in a row, it is `overloaded`."""
+        now, host = self._clock(), self._host
+        host.circuit.failed(now, reason, probe=self._probe)
+        self._probe = False
+        if overloaded and host.circuit.failing:
+            host.tempo.turned_away(now, self._began, 0.0)
+        if host.circuit.open:
+            host.changed.set()
+
+    def end(self) -> None:
+        """The request is over, whether or not anything is known of how it went."""
+        if self._probe:
+            self._host.circuit.gave_up()
 
 
 class Drained(Exception):
@@ -97,8 +155,10 @@ class Drained(Exception):
 class Pace:
     """The politeness of a whole run: every request enters `slot(host)` first.
 
-    A host has at most `slots` requests in flight, and any T seconds hold at most rate·T + 1 starts. `overrides` maps a
-    host name to its own slots and rate. `clock` and `sleep` are in seconds.
+    A host has at most `slots` requests in flight and no second holds more than `rate` starts; a host that turns away,
+    or that takes ever longer, is asked less often than that, and one that only fails not at all for a while. The `Turn`
+    that `slot` gives learns how a request went. `overrides` maps a host name to its own slots and rate. `clock` and
+    `sleep` are in seconds.
     """
 
     def __init__(
@@ -164,7 +224,7 @@ class Pace:
         """Change the profile at once: widening lets waiting requests go, narrowing lets those in flight end."""
         self._profile = profile
         for host in self._hosts.values():
-            host.profile = self._profile_of(host.name)
+            host.retune(self._profile_of(host.name))
         self._wake_all()
 
     def hold_off(self, host: str, seconds: float, note: str = "") -> None:
@@ -181,20 +241,22 @@ class Pace:
         return tuple(host.snapshot(now) for host in self._hosts.values())
 
     @asynccontextmanager
-    async def slot(self, host: str, patience: float = math.inf) -> AsyncIterator[None]:
-        """Hold one of the host's slots, in turn, as soon as the pause gate, its bucket and its hold-off allow.
+    async def slot(self, host: str, patience: float = math.inf) -> AsyncIterator[Turn]:
+        """Hold one of the host's slots, in turn, as soon as the pause gate, its rate and its hold-off allow.
 
-        Raises Refusal(RATE_LIMITED) where the host is held off for more than `patience` seconds, and Drained.
+        Raises Refusal(RATE_LIMITED) where the host is held off for more than `patience` seconds, HostDown where it only
+        fails, and Drained.
         """
         place = self._host(host)
         place.users += 1
         try:
             async with place.door:
                 await self._turn(place, patience)
-                self._start(place)
+                turn = self._start(place)
             try:
-                yield
+                yield turn
             finally:
+                turn.end()
                 self._end(place)
         finally:
             place.users -= 1
@@ -207,8 +269,9 @@ class Pace:
             held = place.held_for(now)
             if held > patience:
                 raise Refusal(Reason.RATE_LIMITED, f"the host asked to be left alone ({place.note})", held)
+            place.circuit.check(now)
             delay = place.ready_at() - now
-            if self._paused or place.in_flight >= place.profile.slots:
+            if self._paused or place.full:
                 await self._change(place, math.inf)
             elif delay > 0:
                 await self._change(place, delay)
@@ -229,10 +292,10 @@ class Pace:
         finally:
             timer.cancel()
 
-    def _start(self, place: _Host) -> None:
-        place.last_start = self._clock()
-        place.in_flight += 1
+    def _start(self, place: _Host) -> Turn:
+        place.start(self._clock())
         self._in_flight += 1
+        return Turn(place, self._clock)
 
     def _end(self, place: _Host) -> None:
         place.in_flight -= 1
@@ -256,7 +319,10 @@ class Pace:
     def _host(self, name: str) -> _Host:
         if (host := self._hosts.get(name)) is None:
             self._forget_idle()
-            host = self._hosts[name] = _Host(name, self._profile_of(name))
+            profile = self._profile_of(name)
+            # What an operator says of a host needs no finding out.
+            careful = math.isinf(profile.rate) and name not in self._overrides
+            host = self._hosts[name] = _Host(name, profile, Tempo(profile.rate, careful=careful))
         return host
 
     def _forget_idle(self) -> None:

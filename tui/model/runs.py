@@ -144,7 +144,11 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class HostPace:
-    """How one host is being treated: its rate in requests/s (inf: none), slots, requests in flight, seconds to wait."""
+    """How one host is being treated: its rate in requests/s (inf: none), slots, requests in flight, seconds to wait.
+
+    A `rate` below the `ceiling`, which the settings allow, was narrowed by what the host answered. `open` says that the
+    host only failed of late; `wait` is then the time until one request tries whether it is back.
+    """
 
     host: str
     rate: float
@@ -152,6 +156,13 @@ class HostPace:
     in_flight: int
     wait: float = 0.0
     note: str = ""  # e.g. "429"
+    ceiling: float = 0.0
+    open: bool = False
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether the host is asked less often than the settings allow."""
+        return self.rate < self.ceiling
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,35 @@
+"""Hosts that answer 429 beyond so many requests a second, in the two ways in which hosts count."""
+
+from __future__ import annotations
+
+import math
+
+
+class Bucket:
+    """`rate` tokens drop into it in a second, and it holds `size` of them."""
+
+    def __init__(self, rate: float, size: float) -> None:
+        self.rate, self.size = rate, size
+        self._tokens, self._at = size, 0.0
+
+    def admits(self, now: float) -> bool:
+        self._tokens = min(self.size, self._tokens + (now - self._at) * self.rate)
+        self._at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class Window:
+    """`rate` requests in each second of its own clock, which is `offset` ahead."""
+
+    def __init__(self, rate: float, offset: float = 0.0) -> None:
+        self.rate, self.offset = rate, offset
+        self._second, self._count = -1, 0
+
+    def admits(self, now: float) -> bool:
+        second = math.floor(now + self.offset)
+        self._count = self._count + 1 if second == self._second else 1
+        self._second = second
+        return self._count <= self.rate
