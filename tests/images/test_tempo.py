@@ -189,3 +189,13 @@ def test_the_first_requests_are_few() -> None:
     tempo = Tempo(math.inf, careful=True)
     assert (tempo.rate, tempo.room) == (START, 4)
     assert not tempo.narrowed
+
+
+def test_a_host_that_says_it_is_overloaded_is_asked_for_less_and_soon_for_more_again() -> None:
+    tempo = Tempo(math.inf, careful=True)
+    at = answers(tempo, 0.0, 0.05, 10)
+    for n in range(40):
+        tempo.overloaded(at + n / 10)
+    assert 40 <= tempo.rate < 200
+    answers(tempo, at + 4, 0.05, 9)
+    assert not tempo.narrowed

@@ -44,8 +44,8 @@ class Circuit:
 
     @property
     def failing(self) -> bool:
-        """Whether the last two requests or more failed."""
-        return self._failures >= 2
+        """Whether the last requests failed, half as many as open it."""
+        return self._failures >= FAILURES // 2
 
     @property
     def note(self) -> str:

@@ -133,12 +133,12 @@ class Turn:
         self._host.circuit.succeeded()
 
     def failed(self, reason: Reason, *, overloaded: bool = False) -> None:
-        """The host gave no answer of any use; where it says so twice in a row, it is `overloaded`."""
+        """The host gave no answer of any use; `overloaded` where it said so."""
         now, host = self._clock(), self._host
         host.circuit.failed(now, reason, probe=self._probe)
         self._probe = False
         if overloaded and host.circuit.failing:
-            host.tempo.turned_away(now, self._began, 0.0)
+            host.tempo.overloaded(now)
         if host.circuit.open:
             host.changed.set()
 

@@ -17,6 +17,9 @@ ENOUGH = 20_000.0
 GROWTH = 0.05
 """By how much of itself a narrowed rate grows in a second of answers."""
 
+QUICK_GROWTH = 0.15
+"""The same after the first refusal, while the rate is far below what was refused."""
+
 PLATEAU = 10.0
 """Seconds for which a rate that was found twice is kept before it is tried whether the host bears more."""
 
@@ -46,13 +49,14 @@ class Tempo:
         self._step_answers = 0
         self._answered = 0
         self._episodes = 0
-        self._borne = 0.0
+        self._borne = self._refused_at = 0.0
         self._last_episode = -math.inf
         self._cycle_at = math.inf
         self._asked_at = 0.0
         self._cycle_answers = self._cycle_starts = 0.0
         self._burst = (0.0, 0.0)
         self._grown_at = 0.0
+        self._eased_at = -math.inf
         self._calm_until = -math.inf
         self._latency = Latency()
 
@@ -103,7 +107,7 @@ class Tempo:
         if started <= self._last_episode:
             return
         seconds = max(now - max(self._asked_at, self._cycle_at), 0.001)
-        refused_at = min(self.rate, self._cycle_starts / seconds)
+        refused_at = self._refused_at = min(self.rate, self._cycle_starts / seconds)
         if not self._cycle_answers:  # where nothing is answered, that is no question of the rate
             rate = 0.7 * refused_at
         elif self._borne:
@@ -113,12 +117,18 @@ class Tempo:
             self._borne = self._cycle_answers / (seconds + 1.0)
             self._burst = (self._cycle_answers, seconds)
             rate = max(self._borne**0.4 * refused_at**0.6, 0.1 * refused_at)
-        self._learned = max(LEAST, min(rate, 0.95 * refused_at))
+        self._learned = max(LEAST, min(rate, 0.9 * refused_at))
         self._episodes += 1
         self._last_episode = now
         found = self._episodes > 1 and self._learned > 0.4 * refused_at
         self._calm_until = now + held + PLATEAU if found else -math.inf
         self._cycle_at, self._cycle_answers, self._cycle_starts, self._grown_at = now, 0.0, 0.0, now + held
+
+    def overloaded(self, now: float) -> None:
+        """The host says that it is, without a word on what it would bear; it may be no more than a few URLs of it."""
+        if now - self._eased_at >= 1.0:
+            self._eased_at = now
+            self._ease(now)
 
     def _estimate(self, now: float) -> float:
         average = self._cycle_answers / (now - self._cycle_at)
@@ -147,17 +157,25 @@ class Tempo:
         seconds = min(now - self._grown_at, 2.0 / self._learned)
         self._grown_at = max(now, self._grown_at)
         if seconds > 0 and now > self._calm_until:
-            self._learned *= 1.0 + GROWTH * seconds
+            quick = self._episodes == 1 and self._learned < 0.4 * self._refused_at
+            self._learned *= 1.0 + (QUICK_GROWTH if quick else GROWTH) * seconds
 
     def _heed(self, now: float) -> None:
-        """The host takes far longer than at its best: ask for less, but never for less than two requests at a time."""
-        latency, left_alone = self._latency, now <= self._grown_at
-        if latency.rising and not (self.narrowed and left_alone):
-            floor = max(LEAST, 2.0 / latency.typical)
-            self._learned = max(floor, 0.7 * min(self.rate, latency.rate))
-            self._grown_at, self._careful = now, False
-        elif self.narrowed and not self._episodes and not latency.rising:
+        """A sample of latencies is complete: ask for less where they rise, and for more again where they do not."""
+        latency = self._latency
+        if latency.rising:
+            self._ease(now)
+        elif self.narrowed and not self._episodes:
             self._learned = 2 * self._learned if self._learned < 4 * latency.rate else math.inf
+
+    def _ease(self, now: float) -> None:
+        """Ask for less than what is answered, but never for less than two requests at a time."""
+        if self.narrowed and now <= self._grown_at:
+            return  # it is left alone already
+        latency = self._latency
+        floor = max(LEAST, 2.0 / latency.typical)
+        self._learned = max(floor, 0.7 * min(self.rate, latency.rate))
+        self._grown_at, self._careful = now, False
 
     def _forget(self, now: float) -> None:
         seconds = now - self._cycle_at
@@ -169,15 +187,15 @@ class Tempo:
 class Latency:
     """Whether a host answers much more slowly than it did at its best, by the medians of `SAMPLE` answers each.
 
-    `typical` is the last median in seconds, `rate` the answers per second that it was taken from, and `rising` says
-    that it is far above the best.
+    `typical` is the last median in seconds (a guess before the first), `rate` the answers per second that it was taken
+    from, and `rising` says that it is far above the best.
     """
 
     def __init__(self) -> None:
         self._seconds: list[float] = []
         self._began = 0.0
         self._best = math.inf
-        self.typical = 0.0
+        self.typical = 0.1
         self.rate = math.inf
         self.rising = False
 
