@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.images.photos import drawing, encoded, photos
-from tui.images.inspect import inspect
+from tui.images.inspect import MAX_PIXELS, inspect
 from tui.model import Reason, Refusal
 
 MIME_TYPES = {
@@ -24,9 +24,9 @@ MIME_TYPES = {
 NAMES = st.sampled_from(sorted(photos()))
 
 
-def refusal_of(data: bytes, **options: int) -> Refusal:
+def refusal_of(data: bytes, max_pixels: int = MAX_PIXELS) -> Refusal:
     with pytest.raises(Refusal) as caught:
-        inspect(io.BytesIO(data), **options)
+        inspect(io.BytesIO(data), max_pixels)
     return caught.value
 
 

@@ -66,7 +66,8 @@ def _size(data: Bytes, start: int, end: int) -> tuple[int, int]:
 
 def _metadata(data: Bytes, start: int, end: int) -> Iterator[Span]:
     kinds = dict(_items(data, *_child(data, b"iinf", start, end)))
-    for item, at, stop in islice(_places(data, *_child(data, b"iloc", start, end)), MAX_EXTENTS):
+    inside, _ = _child(data, b"idat", start, end)
+    for item, at, stop in islice(_places(data, *_child(data, b"iloc", start, end), inside), MAX_EXTENTS):
         if stop > len(data):
             raise truncated("AVIF")
         if item in kinds:
@@ -88,8 +89,8 @@ def _items(data: Bytes, start: int, end: int) -> Iterator[tuple[int, str]]:
                 yield item, "XMP"
 
 
-def _places(data: Bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Where in the file each item lies, extent by extent; those kept inside the meta box are passed by (8.11.3)."""
+def _places(data: Bytes, start: int, end: int, idat: int) -> Iterator[tuple[int, int, int]]:
+    """Where in the file each item lies, extent by extent; some count from the payload of idat (8.11.3)."""
     if end == 0:
         return
     version, sizes = data[start], data[start + 4 : start + 6]
@@ -100,14 +101,13 @@ def _places(data: Bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]
         item = fields.take(wide)
         inside = bool(version and fields.take(2) & 15)
         fields.take(2)
-        origin = fields.take(base)
+        origin = fields.take(base) + (idat if inside else 0)
         for _ in range(fields.take(2)):
             if version:
                 fields.take(index)
             at = origin + fields.take(offset)
             size = fields.take(length)
-            if not inside:
-                yield item, at, at + size
+            yield item, at, at + size
 
 
 class _Fields:

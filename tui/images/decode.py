@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 
 import PIL.AvifImagePlugin
 import PIL.WebPImagePlugin  # noqa: F401 - Pillow knows these two only once they are imported
-from PIL import Image
+from PIL import ExifTags, Image
 
 from tui.images.layout import Bytes, Layout, corrupt
 from tui.model import Preview, Reason, Refusal
@@ -45,12 +45,16 @@ _PADDING = 512
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """What decoded pixels are: width and height in the file, a 64-bit difference hash in hex, a preview."""
+    """What decoded pixels are: width and height in the file, a 64-bit difference hash in hex, a preview.
+
+    `orientation` is that of an AVIF, which has it beside its EXIF; 0 where it is not told.
+    """
 
     width: int
     height: int
     perceptual_hash: str
     preview: Preview
+    orientation: int = 0
 
 
 def decode(name: str, data: Bytes, layout: Layout) -> Glance | None:
@@ -94,7 +98,8 @@ def _decoded(name: str, data: Bytes, layout: Layout) -> Glance:
         if file.left_over:
             raise corrupt(name, "with too much in its scan")
         small = _small(image)
-        return Glance(width, height, _difference_hash(small), _preview(small))
+        turned = int(image.getexif().get(ExifTags.Base.Orientation, 0)) if name == "AVIF" else 0
+        return Glance(width, height, _difference_hash(small), _preview(small), turned)
 
 
 class _File(io.RawIOBase):

@@ -14,6 +14,9 @@ What proves each format whole, at least cost:
 What follows an image in its file (a ZIP, HTML, a video, a second picture) is cut off and never stored, as it may be
 read as something else, and may tell where the photo was taken. Width and height are those of the pixels in the file,
 whichever way EXIF would turn them.
+
+Where a photo was taken is written over in place: GPS in EXIF, with what points to it; whole packets of XMP that name
+places; EXIF that is malformed, but for its orientation. Maker notes are nobody's to read, and are left as they are.
 """
 
 from __future__ import annotations
@@ -24,11 +27,13 @@ import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import BinaryIO
 
 from tui.images.decode import decode
 from tui.images.formats import STORED, format_of
 from tui.images.layout import Bytes
+from tui.images.metadata import read_metadata
 from tui.images.structure import layout_of
 from tui.model import Preview, Reason, Refusal
 
@@ -41,7 +46,10 @@ IN_MEMORY = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a whole image is: width and height in pixels, and size and sha256 (hex) of the bytes that are left of it."""
+    """What a whole image is: width and height in pixels, and size and sha256 (hex) of the bytes that are left of it.
+
+    The others as in `Picture`.
+    """
 
     mime_type: str
     extension: str
@@ -51,12 +59,15 @@ class Facts:
     sha256: str
     perceptual_hash: str = ""
     preview: Preview | None = None
+    orientation: int = 0
+    taken_at: datetime | None = None
 
 
-def inspect(content: BinaryIO, max_pixels: int = MAX_PIXELS) -> Facts:
-    """Prove that `content` is one whole image, cut off what follows it, and leave it at position 0; meant for a thread.
+def inspect(content: BinaryIO, max_pixels: int = MAX_PIXELS, *, keep_gps: bool = False) -> Facts:
+    """Prove that `content` is one whole image and leave it at position 0; meant for a thread.
 
-    Raises Refusal: EMPTY_BODY, NOT_AN_IMAGE, UNSUPPORTED_FORMAT, TRUNCATED, CORRUPT or TOO_MANY_PIXELS.
+    What follows the image, and where it was taken unless `keep_gps`, is no longer in `content` then; its pixels keep
+    their bytes. Raises Refusal: EMPTY_BODY, NOT_AN_IMAGE, UNSUPPORTED_FORMAT, TRUNCATED, CORRUPT or TOO_MANY_PIXELS.
     """
     with _bytes_of(content) as data:
         name = format_of(data)
@@ -64,13 +75,26 @@ def inspect(content: BinaryIO, max_pixels: int = MAX_PIXELS) -> Facts:
         if layout.width * layout.height > max_pixels:
             raise Refusal(Reason.TOO_MANY_PIXELS, f"{layout.width:,}x{layout.height:,}")
         glance = decode(name, data, layout)
+        metadata = read_metadata(name, data, layout, keep_gps=keep_gps)
         surplus = len(data) - layout.end
     if surplus:
         content.truncate(layout.end)
-    sha256 = _sha256(content)
-    if glance is None:
-        return Facts(*STORED[name], layout.width, layout.height, layout.end, sha256)
-    return Facts(*STORED[name], glance.width, glance.height, layout.end, sha256, glance.perceptual_hash, glance.preview)
+    for at, piece in metadata.edits:
+        content.seek(at)
+        content.write(piece)
+    mime_type, extension = STORED[name]
+    return Facts(
+        mime_type,
+        extension,
+        glance.width if glance else layout.width,
+        glance.height if glance else layout.height,
+        layout.end,
+        _sha256(content),
+        glance.perceptual_hash if glance else "",
+        glance.preview if glance else None,
+        metadata.orientation or (glance.orientation if glance else 0),
+        metadata.taken_at,
+    )
 
 
 def _sha256(content: BinaryIO) -> str:
