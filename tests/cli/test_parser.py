@@ -52,6 +52,7 @@ def test_a_store_before_or_behind_the_command(words: list[str]) -> None:
         ("run --limit ten", "--limit must be a whole number"),
         ("run --limit 0", "--limit must be a whole number between 1 and"),
         ("run --pace fats", "did you mean 'fast'?"),
+        ("run --verify decoding", "did you mean 'decode'?"),
         ("run --batchsize 3", "--batchsize"),
         ("runn", "runn"),
         ("import", "FILE"),

@@ -5,6 +5,7 @@ import io
 import struct
 import zlib
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -66,6 +67,16 @@ def test_not_even_the_last_bytes_may_be_missing(name: str, missing: int) -> None
 @given(NAMES.filter(lambda name: "avif" not in name), st.binary(min_size=1, max_size=50))
 def test_bytes_after_the_end_do_not_matter(name: str, tail: bytes) -> None:
     inspect(io.BytesIO(photos()[name] + tail))
+
+
+@given(NAMES, st.floats(0, 1, exclude_max=True))
+@settings(max_examples=200)
+def test_the_structure_alone_finds_every_cut(name: str, share: float) -> None:
+    data = photos()[name]
+    with pytest.raises(Refusal):
+        inspect(io.BytesIO(data[: int(len(data) * share)]), decoding=False)
+    whole = inspect(io.BytesIO(data))
+    assert inspect(io.BytesIO(data), decoding=False) == replace(whole, perceptual_hash="", preview=None)
 
 
 @given(NAMES, st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=30)), min_size=1, max_size=4))

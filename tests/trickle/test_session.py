@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import hashlib
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 
+from tests.images.cameras import camera, jpeg
 from tests.support.web import Web
-from tests.support.world import listing
-from tui.model import Problem, RunOptions
+from tests.support.world import listing, vehicles
+from tui.model import Problem, RunOptions, StoredImage
 from tui.settings import Secret, Settings, default_store
 from tui.trickle.session import Session, command_for, open_session
 
@@ -31,6 +36,29 @@ async def test_a_run_of_a_session_follows_its_settings(tmp_path: Path, web: Web)
     seen = await trickle.run()
     assert seen.tally.stored == 3
     assert [(host.host, host.slots, host.rate) for host in seen.hosts] == [("img.test.example", 1, 16.0)]
+    await session.close()
+
+
+def content_of(image: StoredImage) -> bytes:
+    return Path(url2pathname(urlsplit(image.image_url).path)).read_bytes()
+
+
+@pytest.mark.parametrize(("verify", "keep_gps"), [("decode", False), ("decode", True), ("structure", False)])
+async def test_how_images_are_verified_is_a_setting(tmp_path: Path, web: Web, verify: str, keep_gps: bool) -> None:
+    settings = Settings(store=f"local:{tmp_path / 's'}", verify=verify, keep_gps=keep_gps)
+    opened = await open_session(settings)
+    session = Session(opened.store, settings, "test", exempt=web.exempt)
+    web.answers["v0/0"] = 200, jpeg(b"Exif\0\0" + camera())
+    await session.store.intake([listing(web, 0, images=1)])
+    await session.trickle(RunOptions(pace="unlimited")).run()
+    (vehicle,) = await vehicles(session.store)
+    (image,) = await session.store.images(vehicle.id)
+    assert (image.width, image.height, image.orientation) == (64, 48, 6)
+    assert image.taken_at == datetime(2019, 7, 4, 10, 30, 45, tzinfo=UTC)
+    assert bool(image.perceptual_hash) == (verify == "decode")
+    kept = content_of(image)
+    assert (hashlib.sha256(kept).hexdigest(), len(kept)) == (image.file_hash, image.file_size)
+    assert (camera() in kept) == keep_gps
     await session.close()
 
 

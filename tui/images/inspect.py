@@ -63,9 +63,10 @@ class Facts:
     taken_at: datetime | None = None
 
 
-def inspect(content: BinaryIO, max_pixels: int = MAX_PIXELS, *, keep_gps: bool = False) -> Facts:
+def inspect(content: BinaryIO, max_pixels: int = MAX_PIXELS, *, keep_gps: bool = False, decoding: bool = True) -> Facts:
     """Prove that `content` is one whole image and leave it at position 0; meant for a thread.
 
+    Without `decoding` its markers, lengths and checksums are the proof, and it has no perceptual hash and no preview.
     What follows the image, and where it was taken unless `keep_gps`, is no longer in `content` then; its pixels keep
     their bytes. Raises Refusal: EMPTY_BODY, NOT_AN_IMAGE, UNSUPPORTED_FORMAT, TRUNCATED, CORRUPT or TOO_MANY_PIXELS.
     """
@@ -74,7 +75,7 @@ def inspect(content: BinaryIO, max_pixels: int = MAX_PIXELS, *, keep_gps: bool =
         layout = layout_of(name, data)
         if layout.width * layout.height > max_pixels:
             raise Refusal(Reason.TOO_MANY_PIXELS, f"{layout.width:,}x{layout.height:,}")
-        glance = decode(name, data, layout)
+        glance = decode(name, data, layout) if decoding else None
         metadata = read_metadata(name, data, layout, keep_gps=keep_gps)
         surplus = len(data) - layout.end
     if surplus:

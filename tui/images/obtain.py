@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from tui.images.circuit import BREAKING, HostDown
 from tui.images.fetch import Body, Fetcher, Limits, headers
@@ -87,8 +88,9 @@ class Images:
     `inspecting` counts the bodies that have come and are being looked at. `attempts` bounds how often a passing failure
     is tried again. A request that was turned away for its rate (429) does not count as one: it may come back until the
     waits that it was given add up to `patience` seconds. Where `respect_opt_out` is set, what its host keeps
-    from being collected (X-Robots-Tag) is left there. `rng` and `now` (wall clock, seconds since the epoch) can be
-    injected.
+    from being collected (X-Robots-Tag) is left there. Where a photo was taken is taken out of it unless `keep_gps` is
+    set. Without `decoding`, their structure has to prove images whole. `rng` and `now` (wall clock, seconds since the
+    epoch) can be injected.
     """
 
     def __init__(
@@ -102,6 +104,8 @@ class Images:
         contact: str = "",
         respect_opt_out: bool = True,
         max_pixels: int = MAX_PIXELS,
+        keep_gps: bool = False,
+        decoding: bool = True,
         rng: random.Random | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -114,7 +118,7 @@ class Images:
         self._inspectors = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="inspect")
         self._attempts = attempts
         self._patience = patience
-        self._max_pixels = max_pixels
+        self._inspect = partial(inspect, max_pixels=max_pixels, keep_gps=keep_gps, decoding=decoding)
         self._rng = rng or random.Random()
 
     async def obtain(self, url: str, began: Callable[[], None] = _nothing) -> Picture:
@@ -163,7 +167,7 @@ class Images:
     async def _verified(self, body: Body) -> Picture:
         loop = asyncio.get_running_loop()
         try:
-            facts = await loop.run_in_executor(self._inspectors, inspect, body.content, self._max_pixels)
+            facts = await loop.run_in_executor(self._inspectors, self._inspect, body.content)
         except BaseException:
             body.content.close()
             raise
@@ -179,4 +183,6 @@ class Images:
             height=facts.height,
             perceptual_hash=facts.perceptual_hash,
             preview=facts.preview,
+            orientation=facts.orientation,
+            taken_at=facts.taken_at,
         )

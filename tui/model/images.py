@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import BinaryIO
 
@@ -78,7 +79,12 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """A row of `vehicle_images` for one verified image. `position` counts from 0 in candidate order."""
+    """A row of `vehicle_images` for one verified image. `position` counts from 0 in candidate order.
+
+    `orientation` is 1 to 8 as EXIF counts, 0 where it is not told; `taken_at` is what EXIF says, with a time zone;
+    `perceptual_hash` is 16 hex digits or empty. `similar_to` is the source URL of an earlier image of the vehicle that
+    looks the same; a `placeholder` is a picture that its host shows for many vehicles.
+    """
 
     vehicle_id: str
     source_url: str
@@ -90,6 +96,11 @@ class StoredImage:
     width: int
     height: int
     position: int
+    orientation: int = 0
+    taken_at: datetime | None = None
+    perceptual_hash: str = ""
+    similar_to: str = ""
+    placeholder: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +117,8 @@ class Picture:
     """A verified image: its open content (at position 0, closed by whoever asked for it) and what the bytes say.
 
     `size` and `sha256` are those of the content. `width` and `height` are pixels as the file has them; `orientation`
-    (1 to 8, as EXIF counts) says how they are to be turned. `perceptual_hash` is 16 hex digits, empty where nothing was
-    decoded, as is `preview`.
+    (1 to 8 as EXIF counts, 0 where it is not told) says how they are to be turned, and `taken_at` is what EXIF says.
+    `perceptual_hash` is 16 hex digits, empty where nothing was decoded, and `preview` is None there.
     """
 
     content: BinaryIO
@@ -119,6 +130,8 @@ class Picture:
     height: int
     perceptual_hash: str = ""
     preview: Preview | None = None
+    orientation: int = 0
+    taken_at: datetime | None = None
 
 
 class Result(StrEnum):

@@ -54,6 +54,8 @@ class Settings:
     max_bytes: int = 25 * 1024 * 1024
     allow_networks: tuple[Network, ...] = ()
     respect_opt_out: bool = True
+    keep_gps: bool = False
+    verify: str = "decode"
     theme: str = "backfill-dark"
     hosts: Mapping[str, HostPolicy] = field(default_factory=dict)
     supabase_url: str = ""
@@ -114,6 +116,8 @@ PARSERS: Mapping[str, Parser] = {
     "max_bytes": values.whole(1024, 1024**3),
     "allow_networks": values.networks,
     "respect_opt_out": values.flag,
+    "keep_gps": values.flag,
+    "verify": values.choice("decode", "structure"),
     "theme": values.choice(*THEMES),
     "hosts": values.hosts,
     "supabase_url": values.project_url,

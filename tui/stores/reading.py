@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from tui.model import RunOptions, Scope, State
+from tui.model import RunOptions, Scope, State, StoredImage
 
 
 def gallery_in(metadata: Mapping[str, object]) -> tuple[object, ...]:
@@ -55,13 +56,47 @@ def note_of(state: State, reason: str | None, *, stored: int, urls: int, waits: 
     return " · ".join(notes)
 
 
-def size_in(variants: object) -> tuple[int, int]:
-    """Width and height in a decoded `variants`, 0 where it does not tell."""
-    original = variants.get("original") if isinstance(variants, dict) else None
-    if not isinstance(original, dict):
-        return 0, 0
-    width, height = original.get("width"), original.get("height")
-    return (width, height) if isinstance(width, int) and isinstance(height, int) else (0, 0)
+def variants_of(image: StoredImage) -> dict[str, object]:
+    """What `variants` holds of an image; what is not known of it is left out."""
+    original: dict[str, object] = {"width": image.width, "height": image.height}
+    if image.orientation:
+        original["orientation"] = image.orientation
+    if image.perceptual_hash:
+        original["perceptual_hash"] = image.perceptual_hash
+    variants: dict[str, object] = {"original": original}
+    if image.similar_to:
+        variants["similar_to"] = image.similar_to
+    if image.placeholder:
+        variants["placeholder"] = True
+    return variants
+
+
+_FROM_ORIGINAL = {"width": 0, "height": 0, "orientation": 0, "perceptual_hash": ""}
+_FROM_VARIANTS = {"similar_to": "", "placeholder": False}
+
+
+def looks_in(variants: object) -> dict[str, Any]:
+    """The fields of a StoredImage that a decoded `variants` tells, the others empty."""
+    known = variants if isinstance(variants, dict) else {}
+    original = known.get("original")
+    looks = _fields(original if isinstance(original, dict) else {}, _FROM_ORIGINAL) | _fields(known, _FROM_VARIANTS)
+    if not (looks["width"] and looks["height"]):
+        looks["width"] = looks["height"] = 0
+    return looks
+
+
+def _fields(known: Mapping[str, object], empty: Mapping[str, object]) -> dict[str, Any]:
+    values = {name: known.get(name, default) for name, default in empty.items()}
+    return {name: value if type(value) is type(empty[name]) else empty[name] for name, value in values.items()}
+
+
+def moment_in(text: object) -> datetime | None:
+    """A time in a row, in UTC where it does not tell its zone; None for none and for what is no time."""
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def options_from(saved: Mapping[str, Any]) -> RunOptions:

@@ -210,6 +210,9 @@ class VehicleLane:
             width=picture.width,
             height=picture.height,
             position=candidate.position,
+            orientation=picture.orientation,
+            taken_at=picture.taken_at,
+            perceptual_hash=picture.perceptual_hash,
         )
         return await store.record(self.lease, image)
 

@@ -51,6 +51,8 @@ class Session:
             limits=Limits(deadline=settings.deadline, max_bytes=settings.max_bytes),
             contact=settings.contact,
             respect_opt_out=settings.respect_opt_out,
+            keep_gps=settings.keep_gps,
+            decoding=settings.verify == "decode",
         )
         return Trickle(self.store, images, options, run_id=run_id)
 

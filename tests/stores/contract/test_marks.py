@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -28,6 +29,26 @@ async def test_the_row_of_an_image(store: Store, shelf: Shelf) -> None:
     assert (row["source"], bool(row["is_primary"]), bool(row["is_external"])) == (store.source, False, False)
     assert (row["taken_at"], row["user_id"]) == (None, None)
     assert row["variants"] == {"original": {"width": 640, "height": 480}}
+
+
+@pytest.mark.needs("hashes")
+async def test_the_row_of_an_image_that_says_much_of_itself(store: Store, shelf: Shelf) -> None:
+    await store.intake([listing("v")])
+    lease = await claim_one(store)
+    much = replace(
+        image(lease),
+        orientation=6,
+        taken_at=datetime(2019, 7, 4, 10, 30, 45, tzinfo=UTC),
+        perceptual_hash="00ff00ff00ff00ff",
+        similar_to="http://a/0.jpg",
+        placeholder=True,
+    )
+    assert await store.record(lease, much)
+    assert await store.images(lease.vehicle.id) == (much,)
+    (row,) = shelf.images(lease.vehicle.id)
+    assert datetime.fromisoformat(str(row["taken_at"])) == much.taken_at
+    original = {"width": 640, "height": 480, "orientation": 6, "perceptual_hash": "00ff00ff00ff00ff"}
+    assert row["variants"] == {"original": original, "similar_to": "http://a/0.jpg", "placeholder": True}
 
 
 async def test_a_row_names_a_source_that_the_table_admits(store: Store, shelf: Shelf) -> None:

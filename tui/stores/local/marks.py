@@ -11,11 +11,12 @@ from tui.model import SOURCE, Lease, Settlement, StoredImage
 from tui.stores.local import rows
 from tui.stores.local.claims import fence
 from tui.stores.local.database import writing
+from tui.stores.reading import variants_of
 
 _IMAGE = """
 INSERT INTO vehicle_images (id, vehicle_id, image_url, storage_path, file_hash, file_size, mime_type, filename, source,
-  source_url, position, is_primary, is_external, variants, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?)
+  source_url, position, is_primary, is_external, taken_at, variants, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?)
 """
 
 _OUTCOME = """
@@ -54,7 +55,8 @@ def _image_values(image: StoredImage, now: float) -> tuple[object, ...]:
         SOURCE,
         image.source_url,
         image.position,
-        json.dumps({"original": {"width": image.width, "height": image.height}}),
+        rows.iso(image.taken_at.timestamp()) if image.taken_at else None,
+        json.dumps(variants_of(image)),
         rows.iso(now),
     )
 

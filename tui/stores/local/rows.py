@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from tui.model import Outcome, Reason, Result, State, StoredImage, Vehicle
-from tui.stores.reading import gallery_in, hosts_of, note_of, size_in
+from tui.stores.reading import gallery_in, hosts_of, looks_in, moment_in, note_of
 
 _DETAILS = """
 SELECT j.*, v.id, v.origin_metadata, NULLIF(k.organization_id, '') AS organization_id, o.name AS organization_name
@@ -99,7 +99,6 @@ def images_of(db: sqlite3.Connection, vehicle_ids: Sequence[str]) -> dict[str, t
 
 
 def _image(row: sqlite3.Row) -> StoredImage:
-    width, height = size_in(json.loads(row["variants"]) if row["variants"] else None)
     return StoredImage(
         vehicle_id=row["vehicle_id"],
         source_url=row["source_url"] or "",
@@ -108,9 +107,9 @@ def _image(row: sqlite3.Row) -> StoredImage:
         file_hash=row["file_hash"] or "",
         file_size=row["file_size"] or 0,
         mime_type=row["mime_type"] or "",
-        width=width,
-        height=height,
         position=row["position"] or 0,
+        taken_at=moment_in(row["taken_at"]),
+        **looks_in(json.loads(row["variants"]) if row["variants"] else None),
     )
 
 

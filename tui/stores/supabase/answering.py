@@ -25,7 +25,7 @@ from tui.model import (
     Vehicle,
     Wish,
 )
-from tui.stores.reading import gallery_in, hosts_of, note_of, options_from, scope_text, size_in
+from tui.stores.reading import gallery_in, hosts_of, looks_in, moment_in, note_of, options_from, scope_text, variants_of
 
 Row = Mapping[str, Any]
 
@@ -135,7 +135,6 @@ def outcome_object(outcome: Outcome) -> dict[str, object]:
 
 def image_from(row: Row) -> StoredImage:
     """An image row with whatever columns its project has."""
-    width, height = size_in(row.get("variants"))
     return StoredImage(
         vehicle_id=row["vehicle_id"],
         source_url=row.get("source_url") or "",
@@ -144,9 +143,9 @@ def image_from(row: Row) -> StoredImage:
         file_hash=row.get("file_hash") or "",
         file_size=row.get("file_size") or 0,
         mime_type=row.get("mime_type") or "",
-        width=width,
-        height=height,
         position=row.get("position") or 0,
+        taken_at=moment_in(row.get("taken_at")),
+        **looks_in(row.get("variants")),
     )
 
 
@@ -163,7 +162,8 @@ def image_object(image: StoredImage, source: str) -> dict[str, object]:
         "source": source,
         "source_url": image.source_url,
         "position": image.position,
-        "variants": {"original": {"width": image.width, "height": image.height}},
+        "taken_at": image.taken_at and image.taken_at.isoformat(),
+        "variants": variants_of(image),
     }
 
 

@@ -35,9 +35,9 @@ DECLARE
   -- The columns of vehicles and vehicle_images that rows are made of, with what stands in for a missing one.
   vehicle_text CONSTANT text[] := ARRAY['make', 'model', 'trim', 'listing_title', 'vin'];
   photo_columns CONSTANT text[] := ARRAY['storage_path', 'file_hash', 'file_size', 'mime_type', 'filename', 'source',
-    'source_url', 'position', 'is_primary', 'is_external', 'variants', 'created_at', 'image_url'];
+    'source_url', 'position', 'is_primary', 'is_external', 'taken_at', 'variants', 'created_at', 'image_url'];
   photo_types CONSTANT text[] := ARRAY['text', 'text', 'bigint', 'text', 'text', 'text',
-    'text', 'integer', 'boolean', 'boolean', 'jsonb', 'timestamptz', 'text'];
+    'text', 'integer', 'boolean', 'boolean', 'timestamptz', 'jsonb', 'timestamptz', 'text'];
   part text;
   parts text[] := '{}';
 BEGIN

@@ -20,7 +20,7 @@ SLOW = 0.5
 
 _IMAGE = (
     *("id", "vehicle_id", "image_url", "storage_path", "file_hash", "file_size", "mime_type", "source", "source_url"),
-    *("position", "is_primary", "variants", "created_at"),
+    *("position", "is_primary", "taken_at", "variants", "created_at"),
 )
 _NO_RELATIONSHIP, _MANY_RELATIONSHIPS = "PGRST200", 300
 
