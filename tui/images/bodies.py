@@ -56,10 +56,11 @@ class _Held(io.BytesIO):
 
 
 class Incoming:
-    """A body on its way in, `size` bytes so far."""
+    """A body on its way in, `size` bytes so far; one that was `announced` as large goes to disk from its start."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: Memory, announced: int = 0) -> None:
         self.size = 0
+        self._large = announced > IN_MEMORY
         self._held = _Held(memory)
         self._file: BinaryIO | None = None
         self._writer: AsyncBufferedIOBase
@@ -68,7 +69,7 @@ class Incoming:
         """Add a piece. Raises OSError where the temporary folder has no room."""
         self.size += len(piece)
         if self._file is None:
-            if self._held.take(piece):
+            if not self._large and self._held.take(piece):
                 return
             await self._move()
         await self._writer.write(piece)

@@ -162,7 +162,7 @@ class Fetcher:
 
     async def _store(self, response: httpx.Response) -> Body:
         """Read the body to its end; HTTP/1.1 itself tells a short one (RFC 9112, section 8)."""
-        body = Incoming(self._memory)
+        body = Incoming(self._memory, _length(response) or 0)
         try:
             async for piece in _pieces(response):
                 if body.size + len(piece) > self._limits.max_bytes:

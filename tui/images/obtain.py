@@ -20,6 +20,9 @@ from tui.images.transport import GuardedTransport
 from tui.images.urls import host_of, normalise
 from tui.model import Picture, Reason, Refusal
 
+LARGE = 8 * 1024 * 1024
+"""Bytes of a body from which on one is inspected at a time, by one thread: others would keep its memory each."""
+
 PATIENCE = 60.0
 """Seconds that a host may ask to be left alone before its images are put off to a later run."""
 
@@ -116,6 +119,7 @@ class Images:
             self._transport, limits, heading=headers(contact), respect_opt_out=respect_opt_out, now=now
         )
         self._inspectors = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="inspect")
+        self._alone = ThreadPoolExecutor(1, thread_name_prefix="inspect-large")
         self._attempts = attempts
         self._patience = patience
         self._inspect = partial(inspect, max_pixels=max_pixels, keep_gps=keep_gps, decoding=decoding)
@@ -143,7 +147,8 @@ class Images:
 
     async def close(self) -> None:
         """Close every connection."""
-        self._inspectors.shutdown(wait=False, cancel_futures=True)
+        for inspectors in (self._inspectors, self._alone):
+            inspectors.shutdown(wait=False, cancel_futures=True)
         await self._transport.aclose()
 
     async def _fetched(self, url: str, trial: _Trial, began: Callable[[], None]) -> Body:
@@ -167,7 +172,8 @@ class Images:
     async def _verified(self, body: Body) -> Picture:
         loop = asyncio.get_running_loop()
         try:
-            facts = await loop.run_in_executor(self._inspectors, self._inspect, body.content)
+            inspectors = self._alone if body.size > LARGE else self._inspectors
+            facts = await loop.run_in_executor(inspectors, self._inspect, body.content)
         except BaseException:
             body.content.close()
             raise
