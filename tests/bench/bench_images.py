@@ -1,0 +1,181 @@
+"""How fast images come in, beside the programs that people would use instead, on the same photos from the same host.
+
+    python -m tests.bench.bench_images [peers] [limits] [growth] [--images N] [--rounds N]
+
+`peers`: a headless run (local store, pace unlimited, every check on; `--verify structure` beside those that check
+nothing) and each peer on the PATH take turns; images/s, CPU seconds per 1,000 images, both without the start of the
+program, peak memory of the largest process, and our ratio to each.
+`limits`: a host that is 50 ms away, one of which the operator set the rate, and one that allows 100 requests/s without
+having said so. `growth`: what 1,000 images cost in runs of growing size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tests.bench.corpus import write_feed, write_photos
+from tests.bench.hosts import limited, nginx
+from tests.bench.measure import Cost, run
+from tests.bench.peers import PEERS, Peer
+
+OURS = (sys.executable, "-m", "tui.cli")
+REPOSITORY = Path(__file__).resolve().parents[2]
+FEW = 200
+"""Images of the run that tells what it costs to start a program."""
+
+ENV = {"PYTHONPATH": str(REPOSITORY), "BACKFILL_ALLOW_NETWORKS": "127.0.0.0/8"}
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One run of one program: images that it stored, and what that cost."""
+
+    images: int
+    cost: Cost
+
+    @property
+    def rate(self) -> float:
+        return self.images / self.cost.seconds
+
+    @property
+    def cpu(self) -> float:
+        return 1000 * self.cost.cpu / max(self.images, 1)
+
+
+@contextmanager
+def emptied() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        yield Path(folder)
+
+
+def ours(urls: Sequence[str], options: Sequence[str] = (), **env: str) -> Try:
+    """A headless run over vehicles with these URLs."""
+    with emptied() as folder:
+        vehicles = write_feed(folder / "feed.jsonl", urls)
+        store = ("--store", f"local:{folder}/store")
+        run((*OURS, *store, "import", "feed.jsonl"), folder, ENV)
+        words = ("run", "--json", "--limit", str(vehicles), "--pace", "unlimited", *options)
+        cost = run((*OURS, *store, *words), folder, {**ENV, **env})
+        told = json.loads(cost.output[cost.output.index("{") :])
+        return Try(told["total_images_inserted"], cost)
+
+
+def theirs(peer: Peer, urls: Sequence[str]) -> Try:
+    """A peer on the same URLs; what counts is what it wrote."""
+    with emptied() as folder:
+        (folder / "urls.txt").write_text("\n".join(urls) + "\n")
+        cost = run(peer.command(folder), folder)
+        written = [path for path in (folder / "out").rglob("*") if path.suffix == ".jpg" and path.stat().st_size > 1000]
+        return Try(len(written), cost)
+
+
+def line(name: str, tries: Sequence[Try], beside: Sequence[Try] = ()) -> None:
+    """Medians of one program; `beside` are ours that ran in turn with it."""
+    rate, cpu = (statistics.median(getattr(one, what) for one in tries) for what in ("rate", "cpu"))
+    peak = max(one.cost.peak for one in tries)
+    text = f"  {name:<26} {tries[0].images:>6} images {rate:>8.0f}/s {cpu:>7.2f} CPU s/1,000 {peak:>6.0f} MB"
+    if beside:
+        faster = statistics.median(own.rate / other.rate for own, other in zip(beside, tries, strict=True))
+        cheaper = statistics.median(own.cpu / other.cpu for own, other in zip(beside, tries, strict=True))
+        text += f"   ours: {faster:.2f} × as fast at {cheaper:.2f} × the CPU"
+    print(text, flush=True)
+
+
+def in_turn(urls: Sequence[str], rounds: int, *programs: Callable[[Sequence[str]], Try]) -> list[list[Try]]:
+    """Each program's tries, the pairs in turn, without its start: what a run of `FEW` images costs is taken off."""
+    tries: list[list[Try]] = [[] for _ in programs]
+    for _ in range(rounds):
+        for found, program in zip(tries, programs, strict=True):
+            start, whole = program(urls[:FEW]), program(urls)
+            found.append(beyond(start, whole))
+    return tries
+
+
+def beyond(start: Try, whole: Try) -> Try:
+    cost = Cost(
+        max(whole.cost.seconds - start.cost.seconds, 1e-3),
+        max(whole.cost.cpu - start.cost.cpu, 1e-3),
+        whole.cost.peak,
+        whole.cost.output,
+    )
+    return Try(whole.images - start.images, cost)
+
+
+def peers(photos: Path, names: Sequence[str], rounds: int, folder: Path) -> None:
+    """Every installed peer in turn with the way of ours that does as much."""
+    with nginx(photos, folder / "nginx") as host:
+        urls = [f"{host}/{name}" for name in names]
+        for peer in PEERS:
+            if not peer.installed:
+                print(f"  {peer.name:<26} is not installed")
+                continue
+            checks = () if peer.decodes else ("--verify", "structure")
+            own, other = in_turn(urls, rounds, partial(ours, options=checks), partial(theirs, peer))
+            line("ours, decoding" if peer.decodes else "ours, structure", own)
+            line(peer.name, other, own)
+
+
+def limits(photos: Path, names: Sequence[str]) -> None:
+    """Far away, at a rate that was set, and at a rate that has to be found out."""
+    with limited(photos, 0.05, 0) as (host, _):
+        line("50 ms away", [ours([f"{host}/{name}" for name in names])])
+    with limited(photos, 0.0, 0) as (host, counted):
+        rate = 50
+        policy = f'[hosts."127.0.0.1"]\nrate = {rate}\nslots = 16\n'
+        with emptied() as config:
+            (config / "backfill-tui").mkdir()
+            (config / "backfill-tui" / "config.toml").write_text(policy)
+            got = ours([f"{host}/{name}" for name in names[:600]], XDG_CONFIG_HOME=str(config))
+    line(f"{rate}/s as set", [got])
+    print(f"    most in any second {counted['most in a second']}")
+    with limited(photos, 0.0, 100) as (host, counted):
+        got = ours([f"{host}/{name}" for name in names[:600]])
+    line("100/s allowed, not told", [got])
+    print(f"    in {got.cost.seconds:.1f} s, {counted['429']} requests turned away")
+
+
+def growth(photos: Path, names: Sequence[str], folder: Path, most: int) -> None:
+    """Runs of ten times as many images each; a photo has several URLs."""
+    with nginx(photos, folder / "nginx") as host:
+        size = 1000
+        while size <= most:
+            urls = [f"{host}/{names[n % len(names)]}?{n // len(names)}" for n in range(size)]
+            line(f"{size:,} images", [ours(urls)])
+            size *= 10
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", choices=["peers", "limits", "growth"], default=["peers", "limits"])
+    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--most", type=int, default=100_000)
+    given = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="bench-images-"))
+    try:
+        names = write_photos(folder / "photos", given.images)
+        photos = folder / "photos"
+        for part in given.parts:
+            print(part, flush=True)
+            if part == "peers":
+                peers(photos, names, given.rounds, folder)
+            elif part == "limits":
+                limits(photos, names)
+            else:
+                growth(photos, names, folder, given.most)
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
