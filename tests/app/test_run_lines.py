@@ -134,6 +134,19 @@ def test_a_host_that_has_to_wait_says_why_and_how_long() -> None:
     assert "no limit" in text_of(third)
 
 
+def test_a_host_that_is_narrowed_or_down_says_so() -> None:
+    down, narrowed = draw.hosts(
+        (
+            HostPace("slow.example", 8.25, 16, 3, ceiling=16.0),
+            HostPace("dead.example", 4.0, 4, 0, 11.2, "timeout, 8 in a row", 4.0, open=True),
+        ),
+        90,
+        9,
+    )
+    assert text_of(down).endswith("4/s  down (timeout, 8 in a row), next try in 12 s")
+    assert text_of(narrowed).endswith("8.25/s  3 of 16 slots  narrowed from 16/s")
+
+
 def test_hosts_keep_their_place_and_the_telling_ones_are_chosen() -> None:
     paces = [HostPace(f"h{n}.example", 1.0, 4, n % 3, wait=5.0 if n == 8 else 0.0) for n in range(9)]
     lines = [text_of(line) for line in draw.hosts(paces, 60, 4)]

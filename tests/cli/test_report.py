@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 from tui.cli.report import dry_run_object, run_object, status_object, table
-from tui.model import Counts, Phase, RunOptions, Snapshot, Tally, VehicleResult
+from tui.model import Counts, HostPace, Phase, RunOptions, Snapshot, Tally, VehicleResult
 
 GOOD = VehicleResult("a", "1967 Porsche 911", "success", 12, 11)
 BAD = VehicleResult("b", "1972 BMW 2002", "failed", 3, 0, "not found ×3")
@@ -42,7 +45,37 @@ def test_a_run_answers_in_the_shape_of_the_original_function_and_more() -> None:
         "bytes": 900,
         "images": {"stored": 11, "duplicate": 1, "refused": 3, "deferred": 0},
         "refusals": {"not_found": 3},
+        "hosts": [],
     }
+
+
+def test_hosts_that_were_asked_less_often_are_told_in_the_words_of_the_screen() -> None:
+    seen = replace(
+        snapshot(Tally()),
+        hosts=(
+            HostPace("fine.example", math.inf, 16, 2, ceiling=math.inf),
+            HostPace("slow.example", 87.125, 16, 2, ceiling=math.inf),
+            HostPace("dead.example", 4.0, 4, 0, 11.25, "timeout, 8 in a row", 4.0, open=True),
+        ),
+    )
+    assert run_object([], seen)["hosts"] == [
+        {
+            "host": "slow.example",
+            "rate": 87.12,
+            "ceiling": None,
+            "open": False,
+            "wait_s": 0.0,
+            "trouble": "narrowed",
+        },
+        {
+            "host": "dead.example",
+            "rate": 4.0,
+            "ceiling": 4.0,
+            "open": True,
+            "wait_s": 11.2,
+            "trouble": "down (timeout, 8 in a row), next try in 12 s",
+        },
+    ]
 
 
 def test_nothing_to_do_says_so() -> None:

@@ -331,7 +331,7 @@ def test_the_command_answers_like_that_of_one_worker(demo: Path) -> None:
     answered = json.loads(out)
     assert list(answered) == [
         *("success", "processed", "successful", "failed", "total_images_inserted", "results"),
-        *("run_id", "elapsed_s", "bytes", "images", "refusals"),
+        *("run_id", "elapsed_s", "bytes", "images", "refusals", "hosts"),
     ]
     assert answered["processed"] == len(answered["results"]) == 3
     assert sum(result["images_inserted"] for result in answered["results"]) == answered["images"]["stored"]

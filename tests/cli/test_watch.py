@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tui.cli.watch import progress_line
-from tui.model import Phase, RunOptions, Snapshot, Tally
+from tui.model import HostPace, Phase, RunOptions, Snapshot, Tally
 
 
 def test_a_run_in_one_line() -> None:
@@ -23,3 +23,17 @@ def test_a_run_in_one_line() -> None:
 def test_why_it_waits_is_in_it() -> None:
     seen = Snapshot("r", Phase.RUNNING, RunOptions(), trouble="the database restarts; trying again in 8 s\x1b[31m")
     assert progress_line(seen).endswith("   waiting: the database restarts; trying again in 8 s[31m")
+
+
+def test_hosts_that_are_asked_less_often_are_in_it_those_that_are_down_first() -> None:
+    hosts = (
+        HostPace("fine.example", 4.0, 4, 1, ceiling=4.0),
+        HostPace("slow.example", 2.5, 4, 1, ceiling=4.0),
+        HostPace("\x1b[31mdead.example", 4.0, 4, 0, 11.0, "connection, 8 in a row", 4.0, open=True),
+        HostPace("busy.example", 4.0, 4, 0, 3.0, "HTTP 429", 4.0),
+    )
+    assert progress_line(Snapshot("r", Phase.RUNNING, RunOptions(), hosts=hosts)).endswith(
+        "   [31mdead.example 4/s: down (connection, 8 in a row), next try in 11 s   busy.example 4/s: 429, next in 3 s"
+        "   + 1 more host"
+    )
+    assert "dead" not in progress_line(Snapshot("r", Phase.FINISHED, RunOptions(), hosts=hosts))

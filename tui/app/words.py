@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 import unicodedata
 
 from tui.app.widgets.ink import Ink
-from tui.model import Mark, Phase, State
+from tui.model import HostPace, Mark, Phase, State
 
 GLYPHS = {
     State.READY: "●",
@@ -108,6 +109,25 @@ def rate(per_second: float, noun: str = "images") -> str:
 def byte_rate(per_second: float) -> str:
     """`5.1 MB/s`."""
     return f"{bytes_words(per_second)}/s"
+
+
+def host_rate(per_second: float) -> str:
+    """How often a host is asked: `8/s`, `no limit`."""
+    return "no limit" if math.isinf(per_second) else f"{per_second:.3g}/s"
+
+
+def host_trouble(pace: HostPace) -> str:
+    """Why a host gets fewer requests than the settings allow, empty where it does not."""
+    note = clean(pace.note).removeprefix("HTTP ")
+    if pace.open:
+        return f"down ({note}), next try in {duration(math.ceil(pace.wait))}"
+    if pace.wait > 0:
+        return (
+            f"{note}, next in {duration(math.ceil(pace.wait))}" if note else f"next in {duration(math.ceil(pace.wait))}"
+        )
+    if pace.narrowed:
+        return "narrowed" if math.isinf(pace.ceiling) else f"narrowed from {host_rate(pace.ceiling)}"
+    return note
 
 
 def percent(done: int, total: int) -> str:

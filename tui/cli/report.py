@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
-from tui.model import Counts, Organization, Snapshot, Tally, Vehicle, VehicleResult
+from tui.app.words import clean, host_trouble
+from tui.model import Counts, HostPace, Organization, Snapshot, Tally, Vehicle, VehicleResult
 
 
 def run_object(results: Iterable[VehicleResult], snapshot: Snapshot) -> dict[str, object]:
-    """The trickle response of the original function, and ours beside it: run_id, elapsed_s, bytes, images, refusals."""
+    """The trickle response of the original function, and beside it run_id, elapsed_s, bytes, images, refusals, hosts.
+
+    `hosts` are those that were asked less often than the settings allow, at the end.
+    """
     tally = snapshot.tally
     return {
         **_response([asdict(result) for result in results], tally),
@@ -23,7 +28,20 @@ def run_object(results: Iterable[VehicleResult], snapshot: Snapshot) -> dict[str
             "deferred": tally.deferred,
         },
         "refusals": dict(tally.refusals),
+        "hosts": [_host_object(host) for host in snapshot.hosts if host_trouble(host)],
         **({"success": False, "error": snapshot.error} if snapshot.error else {}),
+    }
+
+
+def _host_object(host: HostPace) -> dict[str, object]:
+    """A host that got fewer requests than the settings allow; rates per second, null where there is no limit."""
+    return {
+        "host": clean(host.host),
+        "rate": None if math.isinf(host.rate) else round(host.rate, 2),
+        "ceiling": None if math.isinf(host.ceiling) else host.ceiling,
+        "open": host.open,
+        "wait_s": round(host.wait, 1),
+        "trouble": host_trouble(host),
     }
 
 

@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from tui.app.words import MARKS, byte_rate, clean, duration, plural
+from tui.app.words import MARKS, byte_rate, clean, duration, host_rate, host_trouble, plural
 from tui.listings.intake import ImportReport
 from tui.model import LogLine, Snapshot, VehicleResult
 
@@ -41,11 +41,20 @@ def progress_line(snapshot: Snapshot) -> str:
     """A run in one line."""
     eta = f"   ETA {duration(snapshot.eta)}" if snapshot.eta is not None else ""
     trouble = f"   waiting: {clean(snapshot.trouble)}" if snapshot.trouble else ""
+    hosts = "" if snapshot.phase.over else troubled(snapshot)
     return (
         f"{snapshot.phase.value}   {snapshot.vehicles_done:,} / {plural(snapshot.vehicles_total, 'vehicle')}   "
         f"{snapshot.tally.done:,} / {plural(snapshot.images_total, 'image')}   {counters(snapshot)}   "
-        f"{snapshot.images_per_second:.1f} images/s   {byte_rate(snapshot.bytes_per_second)}{eta}{trouble}"
+        f"{snapshot.images_per_second:.1f} images/s   {byte_rate(snapshot.bytes_per_second)}{eta}{trouble}{hosts}"
     )
+
+
+def troubled(snapshot: Snapshot) -> str:
+    """The hosts that get fewer requests than the settings allow: the first two, and how many more there are."""
+    hosts = [host for host in snapshot.hosts if host_trouble(host)]
+    hosts.sort(key=lambda host: (not host.open, -host.wait))
+    told = [f"   {clean(host.host)} {host_rate(host.rate)}: {host_trouble(host)}" for host in hosts[:2]]
+    return "".join(told) + (f"   + {plural(len(hosts) - 2, 'more host')}" if len(hosts) > 2 else "")
 
 
 class Runner(Protocol):

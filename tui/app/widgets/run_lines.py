@@ -193,18 +193,17 @@ def hosts(paces: Sequence[HostPace], width: int, rows: int) -> list[Line]:
 
 def _host(pace: HostPace, width: int) -> Line:
     name = max(14, min(34, width - 29))
-    speed = "no limit" if math.isinf(pace.rate) else f"{pace.rate:.3g}/s"
     ink = Ink.PLAIN if pace.in_flight or pace.wait else Ink.DIM
-    return Piece(left(words.clean(pace.host), name) + "  ", ink), Piece(right(speed, 8), Ink.DIM), *_treatment(pace)
+    speed = Piece(right(words.host_rate(pace.rate), 8), Ink.WARN if pace.narrowed else Ink.DIM)
+    return Piece(left(words.clean(pace.host), name) + "  ", ink), speed, *_treatment(pace)
 
 
 def _treatment(pace: HostPace) -> Line:
-    note = words.clean(pace.note).removeprefix("HTTP ")
-    if pace.wait > 0:
-        why = f"{note}, " if note else ""
-        return (Piece(f"  {why}next in {words.duration(math.ceil(pace.wait))}", Ink.WARN),)
+    trouble = words.host_trouble(pace)
+    if pace.open or pace.wait > 0:
+        return (Piece(f"  {trouble}", Ink.BAD if pace.open else Ink.WARN),)
     slots = Piece(f"  {pace.in_flight} of {words.plural(pace.slots, 'slot')}", Ink.DIM)
-    return (slots, Piece(f"  {note}", Ink.WARN)) if note else (slots,)
+    return (slots, Piece(f"  {trouble}", Ink.WARN)) if trouble else (slots,)
 
 
 def log_line(entry: LogLine, width: int) -> Line:
