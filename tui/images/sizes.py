@@ -9,10 +9,10 @@ from dataclasses import dataclass
 _SEGMENT = re.compile(r"(?<!/)/(?:thumbs?|thumbnails?)(?=/)", re.IGNORECASE)
 _FULL_SEGMENT = re.compile(r"(?<!/)/(?:full|large|original)(?=/)", re.IGNORECASE)
 # WordPress writes photo-150x150.jpg, Craigslist photo_600x450.jpg.
-_SUFFIX = re.compile(r"[-_]([0-9]{2,4})x([0-9]{2,4})(?=\.[a-z]{3,4}$)", re.IGNORECASE)
+SUFFIX = re.compile(r"[-_]([0-9]{2,4})x([0-9]{2,4})(?=\.[a-z]{3,4}$)", re.IGNORECASE)
 _NAMED_SUFFIX = re.compile(r"[-_](?:thumb|thumbnail)(?=\.[a-z]{3,4}$)", re.IGNORECASE)
 # Photon (i0.wp.com, Bring a Trailer) takes w, h, fit=940,627 and resize=150,150; Shopify width and height.
-_PARAMETER = re.compile(
+PARAMETER = re.compile(
     r"(?:w|h|width|height|maxwidth|maxheight|fit|resize)=([0-9]{1,5})(?:(?:,|x|%2c)([0-9]{1,5}))?", re.IGNORECASE
 )
 
@@ -34,7 +34,7 @@ def rendition(url: str) -> Rendition:
     path, sizes = _strip_path(path)
     kept = []
     for parameter in query.split("&") if query else ():
-        if match := _PARAMETER.fullmatch(parameter):
+        if match := PARAMETER.fullmatch(parameter):
             sizes += [int(number) for number in match.groups() if number]
         else:
             kept.append(parameter)
@@ -46,7 +46,7 @@ def _strip_path(path: str) -> tuple[str, list[int]]:
     for mark in (_SEGMENT, _NAMED_SUFFIX):
         path, found = mark.subn("", path)
         sizes += [0] * found
-    if match := _SUFFIX.search(path):
+    if match := SUFFIX.search(path):
         sizes += [int(match[1]), int(match[2])]
         path = path[: match.start()] + path[match.end() :]
     return _FULL_SEGMENT.sub("", path), sizes
