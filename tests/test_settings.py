@@ -51,6 +51,7 @@ def test_nothing_set_gives_the_defaults_of_the_original_script(tmp_path: Path) -
         ({"env": {"BACKFILL_ALLOW_NETWORKS": "10.0.0.1/8"}}, ["BACKFILL_ALLOW_NETWORKS", "'10.0.0.1/8'"]),
         ({"env": {"BACKFILL_RESPECT_OPT_OUT": "maybe"}}, ["BACKFILL_RESPECT_OPT_OUT", "true or false"]),
         ({"env": {"BACKFILL_VERIFY": "structur"}}, ["BACKFILL_VERIFY", "did you mean 'structure'?"]),
+        ({"env": {"BACKFILL_ORIGINALS": "some"}}, ["BACKFILL_ORIGINALS", "true or false"]),
         ({"toml": "keep_gps = 'perhaps'"}, ["keep_gps", "true or false"]),
         ({"toml": "[hosts.'a.example']\nslot = 1"}, ["'a.example'", "'slot'", "did you mean 'slots'?"]),
         ({"toml": "[hosts.'a.example']\nrate = 0"}, ["'a.example'", "between 0.01 and 10000"]),

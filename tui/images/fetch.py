@@ -100,8 +100,8 @@ class Fetcher:
         self._memory = Memory()
         self._now = now
 
-    async def fetch(self, url: str) -> Body:
-        """The body behind a normalised URL, its redirects followed; the caller closes its content.
+    async def fetch(self, url: str, redirects: int | None = None) -> Body:
+        """The body behind a normalised URL, at most `redirects` of them followed; the caller closes its content.
 
         Every hop is checked by the transport's guard, but waits in nobody's queue: politeness counts the first host.
         Raises Refusal, with `retry_after` in seconds where the server asked for it, and Problem where a large body
@@ -109,7 +109,7 @@ class Fetcher:
         """
         try:
             async with asyncio.timeout(self._limits.deadline):
-                return await self._follow(url)
+                return await self._follow(url, self._limits.max_redirects if redirects is None else redirects)
         except TimeoutError as error:
             raise Refusal(Reason.TIMEOUT, f"no whole answer in {self._limits.deadline:g} s") from error
         except httpx.TimeoutException as error:
@@ -122,9 +122,9 @@ class Fetcher:
             place, words = tempfile.gettempdir(), (error.strerror or str(error)).lower()
             raise Problem(f"The temporary folder {place} cannot be used ({words}): free some space there.") from error
 
-    async def _follow(self, url: str) -> Body:
+    async def _follow(self, url: str, redirects: int) -> Body:
         seen: set[str] = set()
-        while url not in seen and len(seen) <= self._limits.max_redirects:
+        while url not in seen and len(seen) <= redirects:
             seen.add(url)
             response = await self._transport.handle_async_request(self._request(url))
             try:

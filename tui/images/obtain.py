@@ -15,6 +15,7 @@ from tui.images.circuit import BREAKING, HostDown
 from tui.images.fetch import Body, Fetcher, Limits, headers
 from tui.images.guard import Guard
 from tui.images.inspect import MAX_PIXELS, inspect
+from tui.images.originals import Originals
 from tui.images.pace import BACKOFF_BASE, Pace, Turn, backoff
 from tui.images.transport import GuardedTransport
 from tui.images.urls import host_of, normalise
@@ -91,9 +92,9 @@ class Images:
     `inspecting` counts the bodies that have come and are being looked at. `attempts` bounds how often a passing failure
     is tried again. A request that was turned away for its rate (429) does not count as one: it may come back until the
     waits that it was given add up to `patience` seconds. Where `respect_opt_out` is set, what its host keeps
-    from being collected (X-Robots-Tag) is left there. Where a photo was taken is taken out of it unless `keep_gps` is
-    set. Without `decoding`, their structure has to prove images whole. `rng` and `now` (wall clock, seconds since the
-    epoch) can be injected.
+    from being collected (X-Robots-Tag) is left there. With `originals`, larger copies of a photo are looked for. Where
+    a photo was taken is taken out of it unless `keep_gps` is set. Without `decoding`, their structure has to prove
+    images whole. `rng` and `now` (wall clock, seconds since the epoch) can be injected.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Images:
         patience: float = PATIENCE,
         contact: str = "",
         respect_opt_out: bool = True,
+        originals: bool = True,
         max_pixels: int = MAX_PIXELS,
         keep_gps: bool = False,
         decoding: bool = True,
@@ -120,6 +122,7 @@ class Images:
         )
         self._inspectors = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="inspect")
         self._alone = ThreadPoolExecutor(1, thread_name_prefix="inspect-large")
+        self._originals = Originals(wanted=originals)
         self._attempts = attempts
         self._patience = patience
         self._inspect = partial(inspect, max_pixels=max_pixels, keep_gps=keep_gps, decoding=decoding)
@@ -128,17 +131,40 @@ class Images:
     async def obtain(self, url: str, began: Callable[[], None] = _nothing) -> Picture:
         """The verified picture behind a URL; the caller closes its content. Raises Refusal, or Drained by `Pace`.
 
-        `began` is called whenever a request starts, after its wait for a slot.
+        Where its host is known to keep a larger copy, that is asked for first; whatever is wrong with it, the URL
+        itself is asked for then. `began` is called whenever a request starts, after its wait for a slot.
 
         A refusal that may pass is the last of several, with `retry_after` in seconds where the host gave one.
         """
         target = normalise(url)
         if target is None:
             raise Refusal(Reason.BAD_URL, "no http or https address")
-        trial = _Trial(self._attempts, self._patience, self._rng)
+        picture = await self._larger(target, began)
+        if picture is not None:
+            return picture
+        return await self._tried(target, self._attempts, began)
+
+    async def _larger(self, url: str, began: Callable[[], None]) -> Picture | None:
+        larger = self._originals.of(url)
+        for copy in larger:
+            try:
+                # Once, and with no redirect: some hosts lead from a size that they lack to a picture that says so.
+                picture = await self._tried(copy, 1, began, redirects=0)
+            except Refusal as refusal:
+                if isinstance(refusal, HostDown) or refusal.reason is Reason.OPTED_OUT:
+                    raise
+            else:
+                self._originals.found(url)
+                return picture
+        if larger:
+            self._originals.missed(url)
+        return None
+
+    async def _tried(self, url: str, attempts: int, began: Callable[[], None], redirects: int | None = None) -> Picture:
+        trial = _Trial(attempts, self._patience, self._rng)
         while True:
             try:
-                return await self._verified(await self._fetched(target, trial, began))
+                return await self._verified(await self._fetched(url, trial, began, redirects))
             except Refusal as refusal:
                 delay = trial.delay(refusal)
                 if delay is None:
@@ -151,12 +177,12 @@ class Images:
             inspectors.shutdown(wait=False, cancel_futures=True)
         await self._transport.aclose()
 
-    async def _fetched(self, url: str, trial: _Trial, began: Callable[[], None]) -> Body:
+    async def _fetched(self, url: str, trial: _Trial, began: Callable[[], None], redirects: int | None) -> Body:
         host = host_of(url)
         async with self.pace.slot(host, self._patience) as turn:
             began()
             try:
-                body = await self._fetcher.fetch(url)
+                body = await self._fetcher.fetch(url, redirects)
             except Refusal as refusal:
                 hold = trial.hold(refusal)
                 _tell(turn, refusal, hold)

@@ -16,7 +16,7 @@ MOST = 2
 """Larger copies that are tried for one URL."""
 
 FRUITLESS = 3
-"""Larger copies that a host may lack, none found, before it is asked for no more of them."""
+"""Photos of a host that may lack larger copies, none found, before it is asked for no more of them."""
 
 _SIGNED = re.compile(
     r"(?:^|&)(?:s|sig|sign|signature|hmac|hash|oh|token|auth|policy|expires?|e|key-pair-id|verify|x-(?:amz|goog)-[^=]*)=",

@@ -54,6 +54,7 @@ class Settings:
     max_bytes: int = 25 * 1024 * 1024
     allow_networks: tuple[Network, ...] = ()
     respect_opt_out: bool = True
+    originals: bool = True
     keep_gps: bool = False
     verify: str = "decode"
     theme: str = "backfill-dark"
@@ -116,6 +117,7 @@ PARSERS: Mapping[str, Parser] = {
     "max_bytes": values.whole(1024, 1024**3),
     "allow_networks": values.networks,
     "respect_opt_out": values.flag,
+    "originals": values.flag,
     "keep_gps": values.flag,
     "verify": values.choice("decode", "structure"),
     "theme": values.choice(*THEMES),

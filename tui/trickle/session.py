@@ -51,6 +51,7 @@ class Session:
             limits=Limits(deadline=settings.deadline, max_bytes=settings.max_bytes),
             contact=settings.contact,
             respect_opt_out=settings.respect_opt_out,
+            originals=settings.originals,
             keep_gps=settings.keep_gps,
             decoding=settings.verify == "decode",
         )
