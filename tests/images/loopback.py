@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +13,9 @@ from tui.images.guard import Guard
 
 Answer = bytes | Callable[[], AsyncIterator[bytes]]
 """The bytes of one answer; an iterator's connection is closed after its last piece."""
+
+RESET = b"reset"
+"""In place of a piece: the connection ends as if the host had crashed."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Loopback:
         self.asked = asyncio.Event()
         self.port = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Loopback]:
@@ -51,6 +57,8 @@ class Loopback:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            for writer in self._writers:
+                writer.transport.abort()  # which waits for nobody to read the rest
 
     def guard(self, *hosts: str) -> Guard:
         return Guard(dict.fromkeys(hosts or ("host.test",), ("127.0.0.1", self.port)))
@@ -62,6 +70,7 @@ class Loopback:
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open.add(writer)
+        self._writers.append(writer)
         self._tasks.add(asyncio.create_task(self._serve(reader, writer)))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -99,9 +108,18 @@ class Loopback:
             await writer.drain()
             return True
         async for piece in answer():
+            if piece is RESET:
+                _reset(writer)
+                return False
             writer.write(piece)
             await writer.drain()
         return False
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Close with RST: https://man7.org/linux/man-pages/man7/socket.7.html, SO_LINGER."""
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 class SkippingClock:

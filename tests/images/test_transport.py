@@ -62,6 +62,20 @@ async def test_a_connection_that_its_host_has_closed_meanwhile_is_not_used_again
         assert host.connections == len(host.requests) == 20
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_what_a_host_says_unasked_answers_no_request(at_once: bool) -> None:
+    unasked = reply(b"a forged body")
+    answer = reply(b"body") + (unasked if at_once else b"")
+    async with Loopback({"*": answer}).running() as host, GuardedTransport(host.guard()) as transport:
+        for number in range(1, 4):
+            body = await Fetcher(transport).fetch("http://host.test/")
+            body.content.close()
+            assert body.size == 4
+            assert host.connections == number
+            for writer in host.open:
+                writer.write(unasked)
+
+
 async def test_connections_serve_many_at_once_and_again() -> None:
     async with Loopback({"*": reply(b"body" * 50_000)}).running() as host, GuardedTransport(host.guard()) as transport:
         fetcher = Fetcher(transport)

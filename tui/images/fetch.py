@@ -188,7 +188,7 @@ def tidy(text: str) -> str:
 def _reason(status: int) -> Reason | None:
     if 200 <= status < 300:
         return None
-    return _REASONS.get(status, Reason.SERVER_ERROR if status >= 500 else Reason.REJECTED)
+    return _REASONS.get(status, Reason.SERVER_ERROR if 500 <= status < 600 else Reason.REJECTED)
 
 
 def _length(response: httpx.Response) -> int | None:

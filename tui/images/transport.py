@@ -143,29 +143,29 @@ class _Idle:
         while len(self._wires) > IDLE_CONNECTIONS:
             self._wires.popitem(last=False)[0].close()
 
-    def leave(self, wire: asyncio.Transport) -> None:
-        """A request takes this connection. Raises _Stale where its host has hung up and the loop does not know yet."""
-        if wire in self._wires:
-            del self._wires[wire]
-            if _is_readable(wire.get_extra_info("socket")):
-                raise _Stale
+    def leave(self, wire: asyncio.Transport) -> bool:
+        """A request takes this connection. Returns whether it was idle before."""
+        idle = wire in self._wires
+        self._wires.pop(wire, None)
+        return idle
 
 
 class _Stale(Exception):
-    """A connection ended while no request was in it."""
+    """A connection ended while no request was in it, or its host said something that nobody had asked for."""
 
 
-def _is_readable(sock: Any) -> bool:
-    """Whether anything waits to be read: on an idle connection that is its end, or nothing that anybody asked for."""
+def _is_readable(wire: asyncio.Transport) -> bool:
+    """Whether anything waits to be read, of which the loop does not know yet."""
     poll = select.poll()
-    poll.register(sock, select.POLLIN)
+    poll.register(wire.get_extra_info("socket"), select.POLLIN)
     return bool(poll.poll(0))
 
 
 def _request_class(idle: _Idle) -> type[aiohttp.ClientRequest]:
     class Request(aiohttp.ClientRequest):
         async def send(self, conn: Any) -> aiohttp.ClientResponse:
-            idle.leave(conn.transport)
+            if idle.leave(conn.transport) and (conn.protocol.should_close or _is_readable(conn.transport)):
+                raise _Stale
             return await super().send(conn)
 
     return Request
