@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tui.settings import Secret, Settings, SettingsError, load_settings
+from tui.settings import HostPolicy, Secret, Settings, SettingsError, load_settings
 
 
 def load(
@@ -68,7 +68,40 @@ def test_a_bad_value_names_its_source_its_key_and_the_nearest(
 
 def test_host_policies_come_from_the_file(tmp_path: Path) -> None:
     settings = load(tmp_path, toml='[hosts."IMG.example"]\nslots = 2\nrate = 0.5\n[hosts."b.example"]\nrate = 3')
-    assert settings.hosts == {"img.example": (2, 0.5), "b.example": (None, 3.0)}
+    assert settings.hosts == {"img.example": HostPolicy(2, 0.5), "b.example": HostPolicy(rate=3.0)}
+
+
+def test_a_host_may_be_told_who_sends_one_and_what_else_it_asks_for(tmp_path: Path) -> None:
+    toml = '[hosts."img.example"]\nreferer = "https://www.example.com/"\nheaders = { Accept-Language = "de" }'
+    assert load(tmp_path, toml=toml).hosts == {
+        "img.example": HostPolicy(headers={"Accept-Language": "de", "Referer": "https://www.example.com/"})
+    }
+
+
+@pytest.mark.parametrize(
+    ("policy", "says"),
+    [
+        ("headers = { Authorization = 'Basic x' }", "'Authorization': credentials never leave with a request"),
+        ("headers = { Cookie = 'a=b' }", "'Cookie': credentials never leave with a request"),
+        ("headers = { X-Api-Key = 'b' }", "'X-Api-Key': credentials never leave with a request"),
+        ("headers = { Host = 'b' }", "'Host', which is the fetcher's own"),
+        ("headers = { Transfer-Encoding = 'chunked' }", "'Transfer-Encoding', which is the fetcher's own"),
+        ("headers = { User-Agent = 'Mozilla' }", "'User-Agent', which is the fetcher's own"),
+        ('headers = { "A:b" = "c" }', "'A:b', which is no name for one"),
+        ('headers = { A = "b\\r\\nCookie: c" }', "header 'A' as text of up to 1,000 plain characters"),
+        ("headers = { A = 1 }", "header 'A' as text"),
+        ("headers = 'A: b'", "headers as a table"),
+        ("referer = 'www.example.com'", "referer as an address such as https://www.example.com/"),
+        ("referer = 'https://u:p@example.com/'", "referer as an address"),
+        ("refferer = 'x'", "did you mean 'referer'?"),
+    ],
+)
+def test_what_may_not_be_sent_to_a_host_is_refused(tmp_path: Path, policy: str, says: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, toml=f'[hosts."img.example"]\n{policy}')
+    assert "'img.example'" in str(caught.value)
+    assert says in str(caught.value)
+    assert "Basic x" not in str(caught.value)
 
 
 def test_networks_come_as_a_list_or_with_commas(tmp_path: Path) -> None:

@@ -242,6 +242,21 @@ async def test_redirects_are_followed_across_hosts() -> None:
     assert host.connections == 2
 
 
+async def test_headers_of_a_host_are_sent_to_it_alone_and_follow_no_redirect() -> None:
+    more = {"host.test": {"Referer": "https://www.example.com/", "Accept": "image/webp"}}
+    async with (
+        Loopback({"/a": reply(status=302, Location="http://other.test/b"), "*": reply(b"x")}).running() as host,
+        GuardedTransport(host.guard("host.test", "other.test")) as transport,
+    ):
+        body = await Fetcher(transport, host_headers=more).fetch("http://host.test/a")
+        body.content.close()
+    first, second = host.requests
+    assert (first.headers["referer"], first.headers["accept"]) == ("https://www.example.com/", "image/webp")
+    assert first.headers["user-agent"] == second.headers["user-agent"]
+    assert "referer" not in second.headers
+    assert second.headers["accept"] == headers("")["Accept"]
+
+
 async def test_a_redirect_loop_ends_when_it_closes_and_a_long_chain_at_its_limit() -> None:
     loop: dict[str, Answer | list[Answer]] = {
         "/a": reply(status=302, Location="/b"),

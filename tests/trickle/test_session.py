@@ -12,7 +12,7 @@ from tests.images.cameras import camera, jpeg
 from tests.support.web import Web
 from tests.support.world import listing, vehicles
 from tui.model import Problem, RunOptions, StoredImage
-from tui.settings import Secret, Settings, default_store
+from tui.settings import HostPolicy, Secret, Settings, default_store
 from tui.trickle.session import Session, command_for, open_session
 
 
@@ -28,7 +28,9 @@ async def test_a_session_knows_the_command_that_opens_it_again(tmp_path: Path, m
 
 
 async def test_a_run_of_a_session_follows_its_settings(tmp_path: Path, web: Web) -> None:
-    settings = Settings(store=f"local:{tmp_path / 's'}", hosts={"img.test.example": (1, None)}, contact="me@a.example")
+    settings = Settings(
+        store=f"local:{tmp_path / 's'}", hosts={"img.test.example": HostPolicy(slots=1)}, contact="me@a.example"
+    )
     opened = await open_session(settings)
     session = Session(opened.store, settings, "test", exempt=web.exempt)
     await session.store.intake([listing(web, 0, images=3)])
@@ -69,7 +71,7 @@ async def test_how_images_are_verified_is_a_setting(tmp_path: Path, web: Web, ve
 async def test_processes_that_share_a_pace_keep_it_together(
     tmp_path: Path, web: Web, policy: tuple[int, float] | None, sharing: int, slots: int, rate: float
 ) -> None:
-    hosts = {"img.test.example": policy} if policy else {}
+    hosts = {"img.test.example": HostPolicy(*policy)} if policy else {}
     opened = await open_session(Settings(store=f"local:{tmp_path / 's'}", hosts=hosts))
     session = Session(opened.store, opened.settings, "test", exempt=web.exempt)
     await session.store.intake([listing(web, 0, images=1)])

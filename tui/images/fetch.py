@@ -79,7 +79,8 @@ def headers(contact: str) -> dict[str, str]:
 class Fetcher:
     """Turns a URL into a Body.
 
-    `heading` is what every request says of itself. Images that their host keeps from being collected (X-Robots-Tag) are
+    `heading` is what every request says of itself, `host_headers` what requests to a host say beside it, and nobody
+    that it redirects to is told. Images that their host keeps from being collected (X-Robots-Tag) are
     refused where `respect_opt_out` is set. `now` is the wall clock in seconds since the epoch, for Retry-After
     dates.
     """
@@ -90,12 +91,16 @@ class Fetcher:
         limits: Limits | None = None,
         *,
         heading: Mapping[str, str] | None = None,
+        host_headers: Mapping[str, Mapping[str, str]] | None = None,
         respect_opt_out: bool = True,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._transport = transport
         self._limits = limits or Limits()
         self._heading = httpx.Headers(headers("") if heading is None else heading)
+        self._headings = {host: httpx.Headers(self._heading) for host in host_headers or ()}
+        for host, more in (host_headers or {}).items():
+            self._headings[host].update(more)
         self._respect_opt_out = respect_opt_out
         self._memory = Memory()
         self._now = now
@@ -143,7 +148,8 @@ class Fetcher:
         if len(target) > LONGEST_TARGET:
             raise Refusal(Reason.BAD_URL, f"an address of {len(target):,} bytes")
         origin = _origin(url[: len(url) - len(target)])
-        return httpx.Request("GET", origin, headers=self._heading, extensions={"target": target})
+        heading = self._headings.get(host_of(url), self._heading)
+        return httpx.Request("GET", origin, headers=heading, extensions={"target": target})
 
     async def _body(self, response: httpx.Response) -> Body:
         reason = _reason(response.status_code)

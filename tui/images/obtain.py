@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -91,8 +91,9 @@ class Images:
 
     `inspecting` counts the bodies that have come and are being looked at. `attempts` bounds how often a passing failure
     is tried again. A request that was turned away for its rate (429) does not count as one: it may come back until the
-    waits that it was given add up to `patience` seconds. Where `respect_opt_out` is set, what its host keeps
-    from being collected (X-Robots-Tag) is left there. With `originals`, larger copies of a photo are looked for. Where
+    waits that it was given add up to `patience` seconds. `host_headers` go to the hosts that they are for alone. Where
+    `respect_opt_out` is set, what its host keeps from being collected (X-Robots-Tag) is left there. With `originals`,
+    larger copies of a photo are looked for. Where
     a photo was taken is taken out of it unless `keep_gps` is set. Without `decoding`, their structure has to prove
     images whole. `rng` and `now` (wall clock, seconds since the epoch) can be injected.
     """
@@ -106,6 +107,7 @@ class Images:
         attempts: int = 4,
         patience: float = PATIENCE,
         contact: str = "",
+        host_headers: Mapping[str, Mapping[str, str]] | None = None,
         respect_opt_out: bool = True,
         originals: bool = True,
         max_pixels: int = MAX_PIXELS,
@@ -118,7 +120,12 @@ class Images:
         self.inspecting = 0
         self._transport = GuardedTransport(guard or Guard())
         self._fetcher = Fetcher(
-            self._transport, limits, heading=headers(contact), respect_opt_out=respect_opt_out, now=now
+            self._transport,
+            limits,
+            heading=headers(contact),
+            host_headers=host_headers,
+            respect_opt_out=respect_opt_out,
+            now=now,
         )
         self._inspectors = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="inspect")
         self._alone = ThreadPoolExecutor(1, thread_name_prefix="inspect-large")

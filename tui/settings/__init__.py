@@ -13,11 +13,12 @@ deployment read-only, and never lifts what another source says. A key is read fr
 and never written.
 """
 
+from tui.settings.hosts import HostPolicy
 from tui.settings.loading import load_settings
 from tui.settings.profiles import Profile, forget, profiles, remember, remembered
 from tui.settings.record import APP, COLORS, KEY_VARIABLES, THEMES, Settings, default_store
 from tui.settings.sources import CONFIG_VARIABLE, FOREIGN_NAMES, PREFIX, config_path
-from tui.settings.values import HostPolicy, Secret, SettingsError
+from tui.settings.values import Secret, SettingsError
 
 __all__ = [
     "APP",

@@ -9,7 +9,8 @@ import platformdirs
 
 from tui.model import OPTION_BOUNDS, PACES, RunOptions, Scope
 from tui.settings import values
-from tui.settings.values import HostPolicy, Network, Parser, Secret
+from tui.settings.hosts import HostPolicy, hosts
+from tui.settings.values import Network, Parser, Secret
 
 APP = "backfill-tui"
 
@@ -121,7 +122,7 @@ PARSERS: Mapping[str, Parser] = {
     "keep_gps": values.flag,
     "verify": values.choice("decode", "structure"),
     "theme": values.choice(*THEMES),
-    "hosts": values.hosts,
+    "hosts": hosts,
     "supabase_url": values.project_url,
     "supabase_key": values.key,
     "organizations_table": values.identifier,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
@@ -13,10 +13,6 @@ from tui.model import Problem
 
 Value = object
 Parser = Callable[[Value], object]
-
-HostPolicy = tuple[int | None, float | None]
-"""Slots and requests per second of one host; None leaves the pace's own."""
-
 
 Network = IPv4Network | IPv6Network
 
@@ -126,30 +122,6 @@ def choice(*names: str) -> Callable[[Value], str]:
         return str(value)
 
     return parse
-
-
-def _policy(value: Value) -> HostPolicy:
-    if not isinstance(value, Mapping):
-        raise ValueError("must be a table with slots and rate")
-    for key in value:
-        if key not in ("slots", "rate"):
-            raise ValueError(f"has no key {key!r}{nearest(str(key), ('slots', 'rate'))}")
-    slots = whole(1, 1_000)(value["slots"]) if "slots" in value else None
-    rate = number(0.01, 10_000)(value["rate"]) if "rate" in value else None
-    return slots, rate
-
-
-def hosts(value: Value) -> dict[str, HostPolicy]:
-    """Policies by host name."""
-    if not isinstance(value, Mapping):
-        raise ValueError('must be tables such as [hosts."img.example.com"]')
-    policies = {}
-    for host, policy in value.items():
-        try:
-            policies[str(host).lower()] = _policy(policy)
-        except ValueError as error:
-            raise ValueError(f"entry {host!r} {error}") from None
-    return policies
 
 
 def networks(value: Value) -> tuple[Network, ...]:

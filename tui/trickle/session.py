@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from tui.images.pace import PROFILES, Override, Pace, Profile
 from tui.model import Problem, RunOptions
-from tui.settings import Settings, default_store
+from tui.settings import HostPolicy, Settings, default_store
 from tui.stores import Store, open_store
 from tui.trickle.run import Trickle
 
@@ -50,6 +50,7 @@ class Session:
             guard=Guard(exempt=self.exempt, allow=settings.allow_networks),
             limits=Limits(deadline=settings.deadline, max_bytes=settings.max_bytes),
             contact=settings.contact,
+            host_headers={host: policy.headers for host, policy in settings.hosts.items() if policy.headers},
             respect_opt_out=settings.respect_opt_out,
             originals=settings.originals,
             keep_gps=settings.keep_gps,
@@ -68,9 +69,11 @@ def _part(profile: Profile, sharing: int) -> Profile:
     return Profile(profile.name, max(1, profile.slots // sharing), profile.rate / sharing)
 
 
-def _parts(hosts: Mapping[str, Override], sharing: int) -> dict[str, Override]:
+def _parts(hosts: Mapping[str, HostPolicy], sharing: int) -> dict[str, Override]:
     return {
-        host: (slots and max(1, slots // sharing), rate and rate / sharing) for host, (slots, rate) in hosts.items()
+        host: (policy.slots and max(1, policy.slots // sharing), policy.rate and policy.rate / sharing)
+        for host, policy in hosts.items()
+        if policy.slots or policy.rate
     }
 
 
