@@ -51,6 +51,9 @@ def test_nothing_set_gives_the_defaults_of_the_original_script(tmp_path: Path) -
         ({"env": {"BACKFILL_ALLOW_NETWORKS": "10.0.0.1/8"}}, ["BACKFILL_ALLOW_NETWORKS", "'10.0.0.1/8'"]),
         ({"env": {"BACKFILL_RESPECT_OPT_OUT": "maybe"}}, ["BACKFILL_RESPECT_OPT_OUT", "true or false"]),
         ({"env": {"BACKFILL_VERIFY": "structur"}}, ["BACKFILL_VERIFY", "did you mean 'structure'?"]),
+        ({"env": {"BACKFILL_BANDWIDTH": "fast"}}, ["BACKFILL_BANDWIDTH", "such as 500K or 2M", "'fast'"]),
+        ({"bandwidth": "999"}, ["--bandwidth", "0, or between 1,000 and"]),
+        ({"toml": "bandwidth = true"}, ["bandwidth", "bytes per second"]),
         ({"env": {"BACKFILL_ORIGINALS": "some"}}, ["BACKFILL_ORIGINALS", "true or false"]),
         ({"toml": "keep_gps = 'perhaps'"}, ["keep_gps", "true or false"]),
         ({"toml": "[hosts.'a.example']\nslot = 1"}, ["'a.example'", "'slot'", "did you mean 'slots'?"]),
@@ -64,6 +67,23 @@ def test_a_bad_value_names_its_source_its_key_and_the_nearest(
         load(tmp_path, **given)  # type: ignore[arg-type]
     for words in says:
         assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "bytes_per_second"),
+    [
+        ("0", 0),
+        ("none", 0),
+        ("2M", 2_000_000),
+        ("500K", 500_000),
+        ("1.5m", 1_500_000),
+        ("1G", 10**9),
+        ("64000", 64_000),
+    ],
+)
+def test_bandwidth_is_bytes_per_second_with_a_unit_or_without(tmp_path: Path, text: str, bytes_per_second: int) -> None:
+    settings = load(tmp_path, env={"BACKFILL_BANDWIDTH": text})
+    assert settings.bandwidth == settings.options().bandwidth == bytes_per_second
 
 
 def test_host_policies_come_from_the_file(tmp_path: Path) -> None:

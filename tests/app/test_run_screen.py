@@ -145,6 +145,20 @@ async def test_options_are_edited_in_place_and_a_bad_one_is_refused(app: Backfil
         assert app.trickle.options.batch_size == 4
 
 
+async def test_bandwidth_is_changed_while_a_run_goes_on(app: BackfillApp, web: Web) -> None:
+    async with driven(app, (80, 24)) as pilot:
+        await run_held(pilot, app, web)
+        await pilot.press("e")
+        await until(pilot, lambda: app.focused is not None and app.focused.id == "batch_size")
+        app.screen.query_one("#bandwidth").focus()
+        await until(pilot, lambda: app.focused is not None and app.focused.id == "bandwidth")
+        await pilot.press("up", "up")
+        assert "250K" in shown(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.trickle is not None and app.trickle.options.bandwidth == 250_000)
+        await until(pilot, lambda: "bandwidth 250KB/s" in shown(app))
+
+
 async def test_a_growing_window_gets_more_and_a_shrinking_one_keeps_the_lanes(app: BackfillApp, web: Web) -> None:
     async with driven(app, (80, 24)) as pilot:
         await run_held(pilot, app, web)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tui.app import words
 from tui.model import Phase, State
+from tui.settings.values import bandwidth
 
 
 @pytest.mark.parametrize(
@@ -74,3 +75,14 @@ def test_clean_leaves_what_people_write(text: str) -> None:
 
 def test_clean_takes_out_escapes_and_overrides() -> None:
     assert words.clean("a\x1b[31mb\u202ec\td") == "a[31mbc d"
+
+
+@given(st.integers(0, 10_000_000_000).filter(lambda limit: not 0 < limit < 1_000))
+def test_a_bandwidth_is_said_as_it_can_be_typed(limit: int) -> None:
+    assert bandwidth(words.bandwidth(limit)) == limit
+
+
+def test_a_bandwidth_is_said_short() -> None:
+    assert [words.bandwidth(limit) for limit in (0, 500_000, 1_500_000, 2 * 10**9, 1_234_567)] == [
+        *("none", "500K", "1.5M", "2G", "1234.567K")
+    ]

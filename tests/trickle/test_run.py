@@ -306,7 +306,8 @@ async def test_tuning_takes_hold_while_it_runs(store: Store, web: Web, make: Mak
     running = asyncio.create_task(trickle.run())
     await until(lambda: web.holding == 1)
     assert trickle.snapshot().vehicles_total == 2
-    trickle.tune(trickle.options.tuned(batch_size=3, limit=5, max_images=2, pace="unlimited"))
+    trickle.tune(trickle.options.tuned(batch_size=3, limit=5, max_images=2, pace="unlimited", bandwidth=10**9))
+    assert trickle._images.bandwidth.limit == 10**9
     await until(lambda: len(trickle.snapshot().lanes) == 3)
     web.hold.set()
     seen = await running

@@ -111,6 +111,14 @@ def byte_rate(per_second: float) -> str:
     return f"{bytes_words(per_second)}/s"
 
 
+def bandwidth(limit: int) -> str:
+    """A limit of bytes per second as it can be typed: `500K`, `1.5M`, `none`."""
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "K")):
+        if limit >= size and limit * 1000 % size == 0:
+            return f"{limit / size:.3f}".rstrip("0").rstrip(".") + unit
+    return str(limit) if limit else "none"
+
+
 def host_rate(per_second: float) -> str:
     """How often a host is asked: `8/s`, `no limit`."""
     return "no limit" if math.isinf(per_second) else f"{per_second:.3g}/s"

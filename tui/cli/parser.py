@@ -14,7 +14,7 @@ from tui.settings import Settings, SettingsError, load_settings
 
 SETTING_FLAGS = (
     *("store", "profile", "read_only", "organizations_table"),
-    *("batch_size", "max_images", "limit", "pace", "verify", "include_private"),
+    *("batch_size", "max_images", "limit", "pace", "bandwidth", "verify", "include_private"),
 )
 
 MOST_WORKERS = 64
@@ -88,6 +88,9 @@ def _add_run_flags(parser: _Parser) -> None:
     parser.add_argument("--batch-size", metavar="N", help="vehicles claimed at once (10)")
     parser.add_argument("--max-images", metavar="N", help="images per vehicle (20)")
     parser.add_argument("--pace", metavar="NAME", help=f"{', '.join(PACES)} (normal)")
+    parser.add_argument(
+        "--bandwidth", metavar="RATE", help="bytes per second over all hosts, such as 500K or 2M (0: no limit)"
+    )
     parser.add_argument(
         "--verify", metavar="HOW", help="decode images, or look at their structure alone: decode, structure (decode)"
     )

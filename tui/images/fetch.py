@@ -17,6 +17,7 @@ from urllib.parse import urljoin
 import httpx
 
 from tui import __version__
+from tui.images.bandwidth import Bandwidth
 from tui.images.bodies import Incoming, Memory
 from tui.images.guard import literal
 from tui.images.robots import opt_out
@@ -81,8 +82,8 @@ class Fetcher:
 
     `heading` is what every request says of itself, `host_headers` what requests to a host say beside it, and nobody
     that it redirects to is told. Images that their host keeps from being collected (X-Robots-Tag) are
-    refused where `respect_opt_out` is set. `now` is the wall clock in seconds since the epoch, for Retry-After
-    dates.
+    refused where `respect_opt_out` is set. Pieces of bodies wait for `bandwidth`. `now` is the wall clock in seconds
+    since the epoch, for Retry-After dates.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Fetcher:
         heading: Mapping[str, str] | None = None,
         host_headers: Mapping[str, Mapping[str, str]] | None = None,
         respect_opt_out: bool = True,
+        bandwidth: Bandwidth | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._transport = transport
@@ -102,6 +104,7 @@ class Fetcher:
         for host, more in (host_headers or {}).items():
             self._headings[host].update(more)
         self._respect_opt_out = respect_opt_out
+        self._bandwidth = bandwidth or Bandwidth()
         self._memory = Memory()
         self._now = now
 
@@ -113,8 +116,9 @@ class Fetcher:
         finds no room in the temporary folder.
         """
         try:
-            async with asyncio.timeout(self._limits.deadline):
-                return await self._follow(url, self._limits.max_redirects if redirects is None else redirects)
+            async with asyncio.timeout(self._limits.deadline) as deadline:
+                most = self._limits.max_redirects if redirects is None else redirects
+                return await self._follow(url, most, deadline)
         except TimeoutError as error:
             raise Refusal(Reason.TIMEOUT, f"no whole answer in {self._limits.deadline:g} s") from error
         except httpx.TimeoutException as error:
@@ -127,7 +131,7 @@ class Fetcher:
             place, words = tempfile.gettempdir(), (error.strerror or str(error)).lower()
             raise Problem(f"The temporary folder {place} cannot be used ({words}): free some space there.") from error
 
-    async def _follow(self, url: str, redirects: int) -> Body:
+    async def _follow(self, url: str, redirects: int, deadline: asyncio.Timeout) -> Body:
         seen: set[str] = set()
         while url not in seen and len(seen) <= redirects:
             seen.add(url)
@@ -135,7 +139,7 @@ class Fetcher:
             try:
                 location = response.headers.get("Location") if response.status_code in _REDIRECTS else None
                 if location is None:
-                    return await self._body(response)
+                    return await self._body(response, deadline)
                 await _drain(response)
             finally:
                 await response.aclose()
@@ -151,7 +155,7 @@ class Fetcher:
         heading = self._headings.get(host_of(url), self._heading)
         return httpx.Request("GET", origin, headers=heading, extensions={"target": target})
 
-    async def _body(self, response: httpx.Response) -> Body:
+    async def _body(self, response: httpx.Response, deadline: asyncio.Timeout) -> Body:
         reason = _reason(response.status_code)
         if reason is not None:
             await _drain(response)
@@ -164,15 +168,17 @@ class Fetcher:
             raise Refusal(Reason.UNSUPPORTED_FORMAT, tidy(f"sent as {encoding}, which was not asked for"))
         if (_length(response) or 0) > self._limits.max_bytes:
             self._too_large()
-        return await self._store(response)
+        return await self._store(response, deadline)
 
-    async def _store(self, response: httpx.Response) -> Body:
+    async def _store(self, response: httpx.Response, deadline: asyncio.Timeout) -> Body:
         """Read the body to its end; HTTP/1.1 itself tells a short one (RFC 9112, section 8)."""
         body = Incoming(self._memory, _length(response) or 0)
         try:
             async for piece in _pieces(response):
                 if body.size + len(piece) > self._limits.max_bytes:
                     self._too_large()
+                if self._bandwidth.limit:
+                    await self._wait_for_bandwidth(len(piece), deadline)
                 await body.write(piece)
             if not body.size:
                 raise Refusal(Reason.EMPTY_BODY, f"HTTP {response.status_code}")
@@ -180,6 +186,16 @@ class Fetcher:
         except BaseException:
             body.close()
             raise
+
+    async def _wait_for_bandwidth(self, size: int, deadline: asyncio.Timeout) -> None:
+        """Wait until `size` bytes may come; that is none of the host's time."""
+        loop, until = asyncio.get_running_loop(), deadline.when()
+        left = None if until is None else until - loop.time()
+        deadline.reschedule(None)
+        try:
+            await self._bandwidth.take(size)
+        finally:
+            deadline.reschedule(None if left is None else loop.time() + left)
 
     def _too_large(self) -> NoReturn:
         raise Refusal(Reason.TOO_LARGE, f"more than {self._limits.max_bytes:,} bytes")

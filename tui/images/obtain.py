@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
+from tui.images.bandwidth import Bandwidth
 from tui.images.circuit import BREAKING, HostDown
 from tui.images.fetch import Body, Fetcher, Limits, headers
 from tui.images.guard import Guard
@@ -91,7 +92,8 @@ class Images:
 
     `inspecting` counts the bodies that have come and are being looked at. `attempts` bounds how often a passing failure
     is tried again. A request that was turned away for its rate (429) does not count as one: it may come back until the
-    waits that it was given add up to `patience` seconds. `host_headers` go to the hosts that they are for alone. Where
+    waits that it was given add up to `patience` seconds. `bandwidth` is in bytes per second (0: no limit) and can be
+    retuned. `host_headers` go to the hosts that they are for alone. Where
     `respect_opt_out` is set, what its host keeps from being collected (X-Robots-Tag) is left there. With `originals`,
     larger copies of a photo are looked for. Where
     a photo was taken is taken out of it unless `keep_gps` is set. Without `decoding`, their structure has to prove
@@ -106,6 +108,7 @@ class Images:
         limits: Limits | None = None,
         attempts: int = 4,
         patience: float = PATIENCE,
+        bandwidth: int = 0,
         contact: str = "",
         host_headers: Mapping[str, Mapping[str, str]] | None = None,
         respect_opt_out: bool = True,
@@ -117,6 +120,7 @@ class Images:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.pace = pace
+        self.bandwidth = Bandwidth(bandwidth)
         self.inspecting = 0
         self._transport = GuardedTransport(guard or Guard())
         self._fetcher = Fetcher(
@@ -125,6 +129,7 @@ class Images:
             heading=headers(contact),
             host_headers=host_headers,
             respect_opt_out=respect_opt_out,
+            bandwidth=self.bandwidth,
             now=now,
         )
         self._inspectors = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="inspect")
@@ -197,7 +202,8 @@ class Images:
                 if hold is not None:
                     self.pace.hold_off(host, hold, refusal.detail)
                 raise
-            turn.answered()
+            # What our own limit slows down says nothing of how long the host takes.
+            turn.answered(whole=not self.bandwidth.limit)
             # Before the slot is free, so that a picture is always either in flight or being inspected.
             self.inspecting += 1
             return body

@@ -41,6 +41,7 @@ from tui.model.problem import (
     Problem,
 )
 from tui.model.runs import (
+    MOST_BANDWIDTH,
     OPTION_BOUNDS,
     PACES,
     SILENCE,
@@ -64,6 +65,7 @@ from tui.model.runs import (
 
 __all__ = [
     "BUCKET",
+    "MOST_BANDWIDTH",
     "OPTION_BOUNDS",
     "PACES",
     "SILENCE",

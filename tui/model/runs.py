@@ -13,6 +13,8 @@ from tui.model.problem import Problem
 PACES = ("gentle", "normal", "fast", "unlimited")
 
 
+MOST_BANDWIDTH = 10_000_000_000
+
 OPTION_BOUNDS = (
     ("batch_size", 1, 1_000),
     ("max_images", 1, 1_000),
@@ -22,7 +24,10 @@ OPTION_BOUNDS = (
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What the operator chose; the first four can change while the run goes on."""
+    """What the operator chose; the first four and `bandwidth` can change while the run goes on.
+
+    `bandwidth` is in bytes per second over all hosts; 0 is no limit.
+    """
 
     batch_size: int = 10
     max_images: int = 20
@@ -30,6 +35,7 @@ class RunOptions:
     pace: str = "normal"
     scope: Scope = field(default_factory=Scope)
     dry_run: bool = False
+    bandwidth: int = 0
 
     def __post_init__(self) -> None:
         for name, low, high in OPTION_BOUNDS:
@@ -38,6 +44,8 @@ class RunOptions:
                 raise Problem(f"{name} must be between {low:,} and {high:,}, not {value:,}.")
         if self.pace not in PACES:
             raise Problem(f"pace must be one of {', '.join(PACES)}, not {self.pace!r}.")
+        if not 0 <= self.bandwidth <= MOST_BANDWIDTH:
+            raise Problem(f"bandwidth must be between 0 and {MOST_BANDWIDTH:,} bytes per second.")
 
     def tuned(self, **changes: int | str) -> RunOptions:
         """A copy with some of the tunable options changed; raises Problem on a value out of bounds."""

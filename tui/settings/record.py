@@ -49,6 +49,7 @@ class Settings:
     max_images: int = 20
     limit: int = 100
     pace: str = "normal"
+    bandwidth: int = 0
     include_private: bool = False
     contact: str = ""
     deadline: float = 30.0
@@ -71,7 +72,7 @@ class Settings:
     def options(self, organization_ids: tuple[str, ...] = (), *, dry_run: bool = False) -> RunOptions:
         """Run options with these defaults."""
         scope = Scope(organization_ids=organization_ids, include_private=self.include_private)
-        return RunOptions(self.batch_size, self.max_images, self.limit, self.pace, scope, dry_run)
+        return RunOptions(self.batch_size, self.max_images, self.limit, self.pace, scope, dry_run, self.bandwidth)
 
     def at(self, store: str) -> Settings:
         """These settings on another store, which is no profile's."""
@@ -112,6 +113,7 @@ PARSERS: Mapping[str, Parser] = {
     "store": values.store,
     **{name: values.whole(low, high) for name, low, high in OPTION_BOUNDS},
     "pace": values.choice(*PACES),
+    "bandwidth": values.bandwidth,
     "include_private": values.flag,
     "contact": values.text,
     "deadline": values.number(1, 3600),

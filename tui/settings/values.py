@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
-from tui.model import Problem
+from tui.model import MOST_BANDWIDTH, Problem
 
 Value = object
 Parser = Callable[[Value], object]
 
 Network = IPv4Network | IPv6Network
+
+
+LEAST_BANDWIDTH = 1_000
 
 
 class SettingsError(Problem):
@@ -122,6 +125,20 @@ def choice(*names: str) -> Callable[[Value], str]:
         return str(value)
 
     return parse
+
+
+_BANDWIDTH = re.compile(r"([0-9]{1,11}(?:\.[0-9]{1,3})?)\s*([kmg]?)(?:b?/s)?")
+
+
+def bandwidth(value: Value) -> int:
+    """Bytes per second: a number, also with K, M or G (thousands, millions, billions); 0 or none is no limit."""
+    match = _BANDWIDTH.fullmatch(str(value).strip().lower().replace("none", "0"))
+    if match is None:
+        raise ValueError("must be bytes per second such as 500K or 2M, or 0 for no limit")
+    size = round(float(match[1]) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}[match[2]])
+    if 0 < size < LEAST_BANDWIDTH or size > MOST_BANDWIDTH:
+        raise ValueError(f"must be 0, or between {LEAST_BANDWIDTH:,} and {MOST_BANDWIDTH:,} bytes per second")
+    return size
 
 
 def networks(value: Value) -> tuple[Network, ...]:

@@ -168,13 +168,15 @@ class Trickle:
             lane.cut()
 
     def tune(self, options: RunOptions) -> None:
-        """Change batch size, cap, limit and pace while the run goes on; the scope stays.
+        """Change batch size, cap, limit, pace and bandwidth while the run goes on; the scope stays.
 
         The cap holds for vehicles that begin from now on.
         """
         before, self.options = self.options, options
         if options.pace != before.pace:
             self._images.pace.retune(PROFILES[options.pace])
+        if options.bandwidth != before.bandwidth:
+            self._images.bandwidth.retune(options.bandwidth)
         self._recount |= (options.limit, options.max_images) != (before.limit, before.max_images)
         self._changed.set()
 

@@ -49,6 +49,7 @@ class Session:
             Pace(_part(PROFILES[options.pace], sharing), _parts(settings.hosts, sharing)),
             guard=Guard(exempt=self.exempt, allow=settings.allow_networks),
             limits=Limits(deadline=settings.deadline, max_bytes=settings.max_bytes),
+            bandwidth=-(-options.bandwidth // sharing),
             contact=settings.contact,
             host_headers={host: policy.headers for host, policy in settings.hosts.items() if policy.headers},
             respect_opt_out=settings.respect_opt_out,

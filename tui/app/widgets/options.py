@@ -12,23 +12,29 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
+from tui.app import words
 from tui.app.widgets.field import Field, OptionField, step_choice, step_number
 from tui.model import PACES, Problem, RunOptions
+from tui.settings.values import bandwidth
 
 LABELS = {
     "batch_size": ("batch size", "batch", "batch"),
     "max_images": ("images per vehicle", "per vehicle", "images"),
     "limit": ("limit", "limit", "limit"),
     "pace": ("pace", "pace", "pace"),
+    "bandwidth": ("bandwidth", "bytes/s", "b/s"),
 }
 """Each option in full, shorter, and as short as can be."""
 
-ROOM_IN_FULL = 96
-ROOM_SHORTER = 72
+BANDWIDTHS = ("none", "100K", "250K", "500K", "1M", "2M", "5M", "10M", "20M", "50M", "100M")
+"""What the keys for more and less step through."""
+
+ROOM_IN_FULL = 118
+ROOM_SHORTER = 98
 
 
 class OptionsBar(Horizontal):
-    """Batch size, images per vehicle, limit and pace; a change is checked before it becomes the bar's `options`."""
+    """Batch size, images per vehicle, limit, pace and bandwidth; a change is checked before it becomes `options`."""
 
     DEFAULT_CSS = """
     OptionsBar {
@@ -40,16 +46,18 @@ class OptionsBar(Horizontal):
         & > #batch_size, & > #max_images { width: 7; }
         & > #limit { width: 12; }
         & > #pace { width: 12; }
+        & > #bandwidth { width: 9; }
         &.-tight > OptionField { margin: 0 1 0 0; }
         &.-tight > #batch_size, &.-tight > #max_images { width: 5; }
         &.-tight > #limit { width: 8; }
         &.-tight > #pace { width: 11; }
+        &.-tight > #bandwidth { width: 7; }
     }
     """
 
     options: reactive[RunOptions] = reactive(RunOptions)
 
-    _steps: ClassVar = {"pace": step_choice(PACES)}
+    _steps: ClassVar = {"pace": step_choice(PACES), "bandwidth": step_choice(BANDWIDTHS)}
 
     @dataclass
     class Changed(Message):
@@ -115,7 +123,8 @@ class OptionsBar(Horizontal):
         self.post_message(self.Done())
 
     def _restore(self, field: OptionField) -> None:
-        field.value = str(getattr(self.options, field.option))
+        value = getattr(self.options, field.option)
+        field.value = words.bandwidth(value) if field.option == "bandwidth" else str(value)
         field.remove_class("-wrong")
 
     def _apply(self, field: OptionField) -> bool:
@@ -137,6 +146,11 @@ def entered(name: str, text: str) -> int | str:
     text = text.strip()
     if name == "pace":
         return next((pace for pace in PACES if text and pace.startswith(text.lower())), text)
+    if name == "bandwidth":
+        try:
+            return bandwidth(text)
+        except ValueError as error:
+            raise Problem(f"bandwidth {error}, not {text!r}.") from None
     try:
         return int(text.replace(",", "").replace("_", ""))
     except ValueError:

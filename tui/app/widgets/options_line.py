@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.reactive import reactive
 
+from tui.app import words
 from tui.app.widgets.canvas import Canvas
 from tui.app.widgets.ink import Ink, Line, Piece
 from tui.app.widgets.options import OptionsBar
@@ -28,6 +29,7 @@ class OptionsWords(Canvas):
             ("per vehicle", f"{self.options.max_images:,}"),
             ("limit", f"{self.options.limit:,}"),
             ("pace", self.options.pace),
+            *([("bandwidth", f"{words.bandwidth(self.options.bandwidth)}B/s")] if self.options.bandwidth else []),
         )
         return (tuple(piece for name, value in told for piece in (Piece(f"{name} ", Ink.DIM), Piece(f"{value}   "))),)
 
@@ -55,8 +57,8 @@ class OptionsLine(Vertical):
 
     def watch_options(self) -> None:
         """Show them in either form."""
-        for words in self.query(OptionsWords):
-            words.options = self.options
+        for line in self.query(OptionsWords):
+            line.options = self.options
         for bar in self.query(OptionsBar):
             bar.options = self.options
 

@@ -1,0 +1,63 @@
+"""How many bytes a second come in, over all hosts together."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+
+class Bandwidth:
+    """A limit in bytes per second (0: none) that every piece of a body is counted against, and that can be changed.
+
+    A piece is let in once those before it are paid for, in turn, so that no burst is ever larger than one piece.
+    `clock` and `sleep` are in seconds.
+    """
+
+    def __init__(
+        self,
+        limit: int = 0,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.limit = limit
+        self._clock = clock
+        self._sleep = sleep
+        self._owed = 0.0
+        self._at = clock()
+        self._door = asyncio.Lock()
+        self._changed = asyncio.Event()
+
+    def retune(self, limit: int) -> None:
+        """Change the limit at once, also for those who wait."""
+        self._pay()
+        self.limit = limit
+        self._changed.set()
+
+    async def take(self, size: int) -> float:
+        """Wait until `size` more bytes may come; returns the seconds that it took."""
+        if not self.limit:
+            return 0.0
+        began = self._clock()
+        async with self._door:
+            while (wait := self._pay()) > 0:
+                await self._change(wait)
+            self._owed += size
+        return self._clock() - began
+
+    def _pay(self) -> float:
+        """Count the time that has passed; seconds until nothing is owed any more."""
+        now = self._clock()
+        self._owed = max(0.0, self._owed - (now - self._at) * self.limit) if self.limit else 0.0
+        self._at = now
+        return self._owed / self.limit if self.limit else 0.0
+
+    async def _change(self, seconds: float) -> None:
+        changed = self._changed = asyncio.Event()
+        timer = asyncio.ensure_future(self._sleep(seconds))
+        timer.add_done_callback(lambda _: changed.set())
+        try:
+            await changed.wait()
+        finally:
+            timer.cancel()
