@@ -20,6 +20,9 @@ from tui.model import Preview, Reason, Refusal
 PREVIEW = (32, 24)
 """The most pixels that a preview is wide and high."""
 
+SMALL = 512 * 512
+"""Pixels below which a JPEG is decoded so far that its looks can be told."""
+
 MOST_MEMORY = 64 * 1024 * 1024
 """Bytes of pixels for which a file is decoded at most; a larger one is judged by its structure alone."""
 
@@ -92,7 +95,8 @@ def _decoded(name: str, data: Bytes, layout: Layout) -> Glance:
         if width * height > layout.width * layout.height:
             raise corrupt(name, "with two sizes")
         if name == "JPEG":
-            image.draft("RGB", (max(1, width // 8), max(1, height // 8)))
+            small = width * height < SMALL
+            image.draft("RGB", (max(72 * small, width // 8, 1), max(64 * small, height // 8, 1)))
             file.stop_at_scan_end()
         image.load()
         if file.left_over:
