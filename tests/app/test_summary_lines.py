@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 from tui.app.widgets.ink import Line, line_width
 from tui.app.widgets.summary_lines import MOST_FAILED, summary
-from tui.model import Counts, Phase, RunOptions, Snapshot, Tally, VehicleResult
+from tui.model import Counts, Phase, Placeholder, RunOptions, Snapshot, Tally, VehicleResult
 
 TALLY = Tally(stored=520, refused=12, deferred=3, bytes=412_000_000, refusals={"not_found": 12, "timeout": 3})
 SEEN = Snapshot(
@@ -40,6 +42,15 @@ def test_tells_what_was_stored_refused_and_left() -> None:
         assert words in text
     assert "duplicate" not in text
     assert "partial" not in text
+
+
+def test_tells_which_pictures_hosts_show_for_many_vehicles() -> None:
+    shown = Placeholder("img.[/red].example", 1_234, "http://img.a.example/soon\x1b[31m.jpg")
+    text = text_of(summary(replace(SEEN, similar=7, placeholders=(shown,)), [GOOD], None, "", 78))
+    assert "1,234  img.[/red].example" in text
+    assert "vehicles show http://img.a.example/soon" in text
+    assert "7  similar" in text
+    assert "\x1b" not in text
 
 
 def test_an_end_without_work_says_why() -> None:

@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 from tui.cli.report import dry_run_object, run_object, status_object, table
-from tui.model import Counts, HostPace, Phase, RunOptions, Snapshot, Tally, VehicleResult
+from tui.model import Counts, HostPace, Phase, Placeholder, RunOptions, Snapshot, Tally, VehicleResult
 
 GOOD = VehicleResult("a", "1967 Porsche 911", "success", 12, 11)
 BAD = VehicleResult("b", "1972 BMW 2002", "failed", 3, 0, "not found ×3")
@@ -16,7 +16,8 @@ def snapshot(tally: Tally) -> Snapshot:
 
 def test_a_run_answers_in_the_shape_of_the_original_function_and_more() -> None:
     tally = Tally(stored=11, duplicate=1, refused=3, bytes=900, refusals={"not_found": 3})
-    assert run_object([GOOD, BAD], snapshot(tally)) == {
+    shown = Placeholder("img.a.example", 7, "http://img.a.example/soon.jpg")
+    assert run_object([GOOD, BAD], replace(snapshot(tally), similar=2, placeholders=(shown,))) == {
         "success": True,
         "processed": 2,
         "successful": 1,
@@ -44,6 +45,8 @@ def test_a_run_answers_in_the_shape_of_the_original_function_and_more() -> None:
         "elapsed_s": 1.235,
         "bytes": 900,
         "images": {"stored": 11, "duplicate": 1, "refused": 3, "deferred": 0},
+        "similar": 2,
+        "placeholders": [{"host": "img.a.example", "vehicles": 7, "example_url": "http://img.a.example/soon.jpg"}],
         "refusals": {"not_found": 3},
         "hosts": [],
     }

@@ -33,6 +33,7 @@ from tui.model import (
     LogLine,
     Mark,
     Phase,
+    Placeholder,
     Problem,
     RunOptions,
     Snapshot,
@@ -278,7 +279,12 @@ def test_a_part_and_a_message_come_through_a_pipe_as_they_were() -> None:
     options = RunOptions(limit=5)
     message = Message(
         "mini:1.7c3f",
-        Snapshot("r", Phase.PAUSED, options, 1.5, 5, 2, 9, Tally(1, 2, 3, 4, 5, {"gone": 3}), lanes=(lane,), eta=None),
+        Snapshot(
+            *("r", Phase.PAUSED, options, 1.5, 5, 2, 9, Tally(1, 2, 3, 4, 5, {"gone": 3})),
+            lanes=(lane,),
+            similar=1,
+            placeholders=(Placeholder("host", 6, "http://host/"),),
+        ),
         (VehicleResult("v", "V", "failed", 3, 0, "gone ×3"),),
         (LogLine(1.0, "two\nlines", "warn"),),
         last=True,
@@ -307,6 +313,18 @@ def test_rates_and_what_is_to_come_are_of_those_that_go_on() -> None:
     assert merged(whole, [], []).phase is Phase.STARTING
 
 
+def test_placeholders_that_several_workers_noticed_are_one() -> None:
+    end = Snapshot("r", Phase.FINISHED, RunOptions(), similar=2)
+    one, other, both = (
+        Placeholder("a", 5, "http://a/"),
+        Placeholder("b", 6, "http://b/"),
+        Placeholder("a", 12, "http://a/"),
+    )
+    parts = [replace(end, placeholders=(one, other)), replace(end, placeholders=(replace(one, vehicles=7),))]
+    whole = merged(end, parts, [])
+    assert (whole.similar, whole.placeholders) == (4, (both, other))
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo that is there already."""
@@ -331,7 +349,7 @@ def test_the_command_answers_like_that_of_one_worker(demo: Path) -> None:
     answered = json.loads(out)
     assert list(answered) == [
         *("success", "processed", "successful", "failed", "total_images_inserted", "results"),
-        *("run_id", "elapsed_s", "bytes", "images", "refusals", "hosts"),
+        *("run_id", "elapsed_s", "bytes", "images", "similar", "placeholders", "refusals", "hosts"),
     ]
     assert answered["processed"] == len(answered["results"]) == 3
     assert sum(result["images_inserted"] for result in answered["results"]) == answered["images"]["stored"]

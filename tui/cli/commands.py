@@ -76,6 +76,12 @@ def _closing_words(snapshot: Snapshot) -> str:
     head = f"{plural(snapshot.vehicles_done, 'vehicle')} in {duration(snapshot.elapsed)}"
     lines = [f"{head}: {watch.counters(snapshot)}, {bytes_words(tally.bytes)}"]
     lines += [f"  {reason.replace('_', ' '):<20} {count:>7,}" for reason, count in tally.refusals.items()]
+    if snapshot.similar:
+        lines.append(f"  {'similar':<20} {snapshot.similar:>7,}  look like an earlier image of their vehicle")
+    lines += [
+        f"  {clean(shown.host)} shows the same picture for {shown.vehicles:,} vehicles: {clean(shown.example_url)}"
+        for shown in snapshot.placeholders
+    ]
     return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tui.model import Lane, Phase, Snapshot
+from tui.model import Lane, Phase, Placeholder, Snapshot
 from tui.model.fleet import to_come, together, total_of
 
 
@@ -30,10 +30,22 @@ def merged(whole: Snapshot, parts: Sequence[Snapshot], going: Sequence[Snapshot]
         images_per_second=sum(part.images_per_second for part in going),
         bytes_per_second=sum(part.bytes_per_second for part in going),
         lanes=_lanes(going),
+        similar=sum(part.similar for part in parts),
+        placeholders=_placeholders(parts),
         trouble=next((part.trouble for part in going if part.trouble), ""),
         workers=max(1, len(going)),
     )
     return _averaged(seen) if phase.over else replace(seen, eta=_eta(seen))
+
+
+def _placeholders(parts: Sequence[Snapshot]) -> tuple[Placeholder, ...]:
+    """Those of all workers: each has noticed for itself."""
+    found: dict[tuple[str, str], Placeholder] = {}
+    for shown in (shown for part in parts for shown in part.placeholders):
+        key = shown.host, shown.example_url
+        others = found[key].vehicles if key in found else 0
+        found[key] = replace(shown, vehicles=shown.vehicles + others)
+    return tuple(sorted(found.values(), key=lambda shown: -shown.vehicles))
 
 
 def _vehicles_ahead(part: Snapshot) -> int:

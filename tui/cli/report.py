@@ -11,9 +11,10 @@ from tui.model import Counts, HostPace, Organization, Snapshot, Tally, Vehicle, 
 
 
 def run_object(results: Iterable[VehicleResult], snapshot: Snapshot) -> dict[str, object]:
-    """The trickle response of the original function, and beside it run_id, elapsed_s, bytes, images, refusals, hosts.
+    """The trickle response of the original function, and ours beside it: run_id, elapsed_s, bytes, images and more.
 
-    `hosts` are those that were asked less often than the settings allow, at the end.
+    `hosts` are those that were asked less often than the settings allow, at the end; `placeholders` are pictures that a
+    host shows for many vehicles.
     """
     tally = snapshot.tally
     return {
@@ -27,6 +28,8 @@ def run_object(results: Iterable[VehicleResult], snapshot: Snapshot) -> dict[str
             "refused": tally.refused,
             "deferred": tally.deferred,
         },
+        "similar": snapshot.similar,
+        "placeholders": [asdict(placeholder) for placeholder in snapshot.placeholders],
         "refusals": dict(tally.refusals),
         "hosts": [_host_object(host) for host in snapshot.hosts if host_trouble(host)],
         **({"success": False, "error": snapshot.error} if snapshot.error else {}),

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from tui.cli import watch
-from tui.model import Lane, LogLine, Mark, Phase, Problem, Snapshot, Tally, VehicleResult
+from tui.model import Lane, LogLine, Mark, Phase, Placeholder, Problem, Snapshot, Tally, VehicleResult
 from tui.settings import load_settings
 from tui.stores.reading import options_from
 from tui.trickle.run import Trickle
@@ -92,6 +92,7 @@ def _snapshot(content: dict[str, Any]) -> Snapshot:
             "options": options_from(content["options"]),
             "tally": Tally(**content["tally"]),
             "lanes": tuple(lanes),
+            "placeholders": tuple(Placeholder(**shown) for shown in content["placeholders"]),
             **dict.fromkeys(("history", "organizations", "hosts", "log"), ()),
         }
     )

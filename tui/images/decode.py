@@ -95,8 +95,8 @@ def _decoded(name: str, data: Bytes, layout: Layout) -> Glance:
         if width * height > layout.width * layout.height:
             raise corrupt(name, "with two sizes")
         if name == "JPEG":
-            small = width * height < SMALL
-            image.draft("RGB", (max(72 * small, width // 8, 1), max(64 * small, height // 8, 1)))
+            least = (72, 64) if width * height < SMALL else (1, 1)
+            image.draft("RGB", (max(least[0], width // 8), max(least[1], height // 8)))
             file.stop_at_scan_end()
         image.load()
         if file.left_over:

@@ -183,6 +183,15 @@ class LogLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Placeholder:
+    """A picture that a host shows for many vehicles in a run, as one that says that photos are to come."""
+
+    host: str
+    vehicles: int
+    example_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The whole state of a run at one moment, taken by whoever watches; rates over the last seconds, ETA in seconds."""
 
@@ -205,6 +214,8 @@ class Snapshot:
     log: tuple[LogLine, ...] = ()
     error: str = ""
     trouble: str = ""  # why the store keeps the run waiting, empty when it does not
+    similar: int = 0  # images stored that look like an earlier one of their vehicle
+    placeholders: tuple[Placeholder, ...] = ()  # those of most vehicles first
     workers: int = 1  # live workers of this run, this one included
 
 

@@ -26,6 +26,7 @@ from tui.model import (
     VehicleResult,
 )
 from tui.stores import LeaseLost, Store
+from tui.trickle.likeness import Album
 from tui.trickle.progress import LaneView, Progress
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class VehicleLane:
         self._candidates = choose(lease.gallery.urls, cap).chosen
         self._known = {outcome.source_url: outcome for outcome in lease.outcomes}
         self._stored_urls = {image.source_url for image in lease.stored}
+        self._album = Album(lease.stored)
         self._hashes = {image.file_hash for image in lease.stored}
         self._outcomes: list[Outcome] = []
         self._put_off: list[float] = []
@@ -198,6 +200,7 @@ class VehicleLane:
     async def _record(self, candidate: Candidate, picture: Picture) -> bool:
         store, vehicle_id = self._bench.store, self.lease.vehicle.id
         path = object_path(vehicle_id, store.source, candidate.url, picture.extension)
+        similar_to, placeholder = self._looks(candidate, picture)
         url = await store.put_object(path, picture.content, picture.mime_type)
         image = StoredImage(
             vehicle_id=vehicle_id,
@@ -213,8 +216,18 @@ class VehicleLane:
             orientation=picture.orientation,
             taken_at=picture.taken_at,
             perceptual_hash=picture.perceptual_hash,
+            similar_to=similar_to,
+            placeholder=placeholder,
         )
         return await store.record(self.lease, image)
+
+    def _looks(self, candidate: Candidate, picture: Picture) -> tuple[str, bool]:
+        """The earlier image of the vehicle that it looks like, and whether its host shows it for many vehicles."""
+        earlier = self._album.earlier_like(picture, candidate.url)
+        if earlier:
+            self._bench.progress.count_similar()
+        look = self._album.first_look(picture)
+        return earlier, bool(look) and self._bench.progress.is_placeholder(candidate.host, look, candidate.url)
 
     def _refused(self, candidate: Candidate, refusal: Refusal) -> Outcome:
         known = self._known.get(candidate.url)

@@ -22,6 +22,7 @@ from tui.model import (
     VehicleResult,
     Workload,
 )
+from tui.trickle.likeness import VEHICLES, Placeholders
 
 WINDOW = 10
 """Seconds over which rates are averaged."""
@@ -121,6 +122,8 @@ class Progress:
         self._done: Counter[str] = Counter()
         self._lanes: dict[int, LaneView] = {}
         self._log: deque[LogLine] = deque(maxlen=LOG_LINES)
+        self._placeholders = Placeholders()
+        self._similar = 0
 
     def expect(self, work: dict[str, Workload], sharing: int = 1) -> None:
         """What is still ahead beside the open lanes, per organization id; what is done already is added.
@@ -176,6 +179,17 @@ class Progress:
             self._refusals[outcome.reason.value] += 1
             reason = f"{outcome.reason.words} ({outcome.reason.advice})"
             self.log(f"{outcome.result.value:<9} {outcome.source_url}  {reason}", "warn")
+
+    def count_similar(self) -> None:
+        """An image looks like an earlier one of its vehicle."""
+        self._similar += 1
+
+    def is_placeholder(self, host: str, look: str, url: str) -> bool:
+        """Whether a host shows this picture for so many vehicles that it is a placeholder; one more has it now."""
+        shown, news = self._placeholders.see(host, look, url)
+        if news:
+            self.log(f"{host} shows the same picture for {VEHICLES} vehicles, a placeholder it seems: {url}", "warn")
+        return shown
 
     def log(self, text: str, level: str = "info") -> None:
         """Tell something about the run."""
@@ -235,6 +249,8 @@ class Progress:
             log=tuple(self._log),
             error=error,
             trouble=trouble,
+            similar=self._similar,
+            placeholders=self._placeholders.noticed(),
             workers=workers,
         )
 

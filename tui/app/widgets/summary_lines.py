@@ -21,6 +21,7 @@ def summary(
         _images(seen),
         _vehicles(results),
         _refusals(seen),
+        _placeholders(seen),
         _left(counts),
         _failed(results, width),
     ]
@@ -59,6 +60,7 @@ def _images(seen: Snapshot) -> list[Line]:
         (
             ("stored", tally.stored, Ink.GOOD, f"{words.bytes_words(tally.bytes)}   {_pace(seen)}"),
             ("duplicate", tally.duplicate, Ink.PLAIN, "the vehicle had these bytes already"),
+            ("similar", seen.similar, Ink.PLAIN, "of those stored, to others of their vehicle"),
             ("deferred", tally.deferred, Ink.WARN, "a later run tries them again"),
             ("refused", tally.refused, Ink.BAD, "for good: see failures"),
         ),
@@ -101,6 +103,14 @@ def _refusals(seen: Snapshot) -> list[Line]:
     found = sorted(seen.tally.refusals.items(), key=lambda item: (-item[1], item[0]))
     told = [(Reason(value).words, count, Ink.PLAIN, Reason(value).advice) for value, count in found]
     return _rows("reasons", told)
+
+
+def _placeholders(seen: Snapshot) -> list[Line]:
+    told = [
+        (words.clean(shown.host), shown.vehicles, Ink.WARN, f"vehicles show {words.clean(shown.example_url)}")
+        for shown in seen.placeholders[:5]
+    ]
+    return _rows("same", told)
 
 
 def _left(counts: Counts | None) -> list[Line]:
