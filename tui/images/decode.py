@@ -26,6 +26,9 @@ SMALL = 512 * 512
 MOST_MEMORY = 64 * 1024 * 1024
 """Bytes of pixels for which a file is decoded at most; a larger one is judged by its structure alone."""
 
+MOST_PACKED = 256
+"""Pixels in a byte of what is too large to be decoded: poor photos have some 50. A PNG is believed by its checksums."""
+
 MUCH_MEMORY = 16 * 1024 * 1024
 """Bytes of pixels above which files are decoded one at a time."""
 
@@ -64,9 +67,12 @@ def decode(name: str, data: Bytes, layout: Layout) -> Glance | None:
     """Decode the first frame of a whole file; None where that would take more than `MOST_MEMORY`.
 
     A JPEG is decoded at an eighth of its width and height, which reads every entropy-coded byte at a fraction of the
-    price of its pixels. Raises Refusal: TRUNCATED or CORRUPT.
+    price of its pixels. Raises Refusal: TRUNCATED, CORRUPT, or TOO_MANY_PIXELS where so large a picture is in so few
+    bytes that it is no photo.
     """
     if layout.memory > MOST_MEMORY:
+        if name != "PNG" and layout.end * MOST_PACKED < layout.width * layout.height:
+            raise Refusal(Reason.TOO_MANY_PIXELS, f"{layout.width:,}x{layout.height:,} in {layout.end:,} bytes")
         return None
     try:
         with _room(layout.memory):

@@ -21,6 +21,8 @@ _RESTARTS = range(0xD0, 0xD8)
 _REMARKS = frozenset({*range(0xE1, 0xEE), 0xEF, 0xFE})  # APP0 and APP14 tell a decoder what the colours are
 
 MOST_SEGMENTS = 10_000
+LONGEST_GAPS = 64 * 1024
+"""Bytes between the segments of a head; Pillow reads them one by one."""
 
 HOLE = bytes(2048)
 """No AC scan has as many zero bytes in a row: it counts runs of empty blocks (T.81, G.1.2.2)."""
@@ -71,6 +73,7 @@ class _Walk:
     scans: int = 0
     components: int = 0  # of the last scan
     scan_start: int = 0  # of the first
+    gaps: int = 0
     scan_end: int = 0
     spans: list[Span] = field(default_factory=list)
     head: list[bytes] = field(default_factory=lambda: [b"\xff\xd8"])
@@ -83,6 +86,7 @@ class _Walk:
                 return at
             if kind in _BARE:
                 self.at = at
+                self.head.append(self.data[at - 2 : at])
                 continue
             size = int.from_bytes(self.data[at : at + 2])
             if size < 2 or at + size > len(self.data):
@@ -98,7 +102,16 @@ class _Walk:
         kind = self.data[found.end() - 1]
         if self.scans and (kind not in _AFTER_SCAN or self._gap(found.start())):
             raise corrupt("JPEG", "with a marker where none may be")
+        if not self.scans:
+            self._pass_by(found.start())
         return kind, found.end()
+
+    def _pass_by(self, start: int) -> None:
+        """Leave it to the decoder what it makes of bytes between the segments of the head."""
+        self.gaps += start - self.at + 1
+        if self.gaps > LONGEST_GAPS:
+            raise corrupt("JPEG", "with other bytes in its head")
+        self.head.append(self.data[self.at : start])
 
     def _gap(self, start: int) -> bool:
         """Whether anything but fill bytes lies between here and there; decoders skip it, and so do we in the head."""

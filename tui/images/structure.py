@@ -99,32 +99,43 @@ def _webp(data: Bytes) -> Layout:
     end = 8 + int.from_bytes(data[4:8], "little")
     if len(data) < end:
         raise truncated("WEBP")
-    at, size, spans = 12, (0, 0), []
+    at, spans = 12, []
+    sizes: dict[bytes, tuple[int, int]] = {}
     while at + 8 <= end:
         kind, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
         start, at = at + 8, at + 8 + length + length % 2
         if start + length > end:
             raise truncated("WEBP")
-        if size == (0, 0) and kind in _WEBP_SIZES:
-            size = _WEBP_SIZES[kind](data[start : start + 10])
+        if kind in _WEBP_SIZES:
+            sizes.setdefault(kind, _WEBP_SIZES[kind](data[start : start + 10]))
         if kind in (b"EXIF", b"XMP "):
             spans.append(Span(kind.decode().strip(), start, start + length))
-    if size == (0, 0):
+    if not sizes:
         raise corrupt("WEBP", "without a picture")
-    return Layout(*size, end, 12 * size[0] * size[1], tuple(spans))
+    if len(set(sizes.values())) > 1:  # those of an animation's frames lie deeper
+        raise corrupt("WEBP", "with two sizes")
+    width, height = next(iter(sizes.values()))
+    return Layout(width, height, end, 12 * width * height, tuple(spans))
 
 
 def _lossy(head: bytes) -> tuple[int, int]:
-    """A VP8 frame header (RFC 6386, section 9.1)."""
+    """The header of a VP8 key frame (RFC 6386, section 9.1)."""
+    if len(head) < 10 or head[0] & 1 or head[3:6] != b"\x9d\x01\x2a":
+        raise corrupt("WEBP", "without a key frame")
     return int.from_bytes(head[6:8], "little") & 0x3FFF, int.from_bytes(head[8:10], "little") & 0x3FFF
 
 
 def _lossless(head: bytes) -> tuple[int, int]:
+    """A signature, 14 bits for each side, one for the use of alpha and three of a version (RFC 9649, section 3.4)."""
+    if len(head) < 5 or head[0] != 0x2F or head[4] >> 5:
+        raise corrupt("WEBP", "without a lossless header")
     bits = int.from_bytes(head[1:5], "little")
     return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
 
 
 def _canvas(head: bytes) -> tuple[int, int]:
+    if len(head) < 10:
+        raise corrupt("WEBP", "without a canvas")
     return int.from_bytes(head[4:7], "little") + 1, int.from_bytes(head[7:10], "little") + 1
 
 
