@@ -27,7 +27,7 @@ def test_the_limit_is_kept_and_used_over_all_readers(limit: int) -> None:
     async def main() -> None:
         pieces = max(80, 2 * limit // PIECE // 8 * 8)
         await pull(Bandwidth(limit, clock=now), pieces)
-        assert now() == pytest.approx((pieces - 1) * PIECE / limit, rel=0.01)
+        assert now() == pytest.approx(pieces * PIECE / limit, rel=0.05)
 
     run(main())
 
@@ -47,7 +47,7 @@ def test_time_that_nobody_used_is_not_made_up_for() -> None:
         await asyncio.sleep(100)
         began = now()
         await pull(bandwidth, 8)
-        assert now() - began == pytest.approx(7, abs=0.01)
+        assert now() - began == pytest.approx(8, abs=0.05)
 
     run(main())
 
@@ -74,7 +74,7 @@ def test_who_gives_up_leaves_the_others_their_turn() -> None:
         second.cancel()
         await asyncio.wait({first, second, third})
         assert second.cancelled()
-        assert await third == pytest.approx(1.0, abs=0.01)
+        assert await third == pytest.approx(2.0, abs=0.01)
 
     run(main())
 
@@ -88,6 +88,4 @@ async def test_bodies_come_at_the_limit_and_waiting_for_it_is_no_fault_of_the_ho
         seconds = asyncio.get_running_loop().time() - began
         for one in bodies:
             one.content.close()
-    # What the last piece costs is owed when it is in.
-    assert 3_000_000 / seconds < 1.06 * limit
-    assert 3_000_000 / seconds > 0.9 * limit
+    assert 0.9 * limit < 3_000_000 / seconds < 1.03 * limit

@@ -6,11 +6,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+CREDIT = 0.03
+"""Seconds by which a timer may ring late without the bytes of that time being lost."""
+
 
 class Bandwidth:
     """A limit in bytes per second (0: none) that every piece of a body is counted against, and that can be changed.
 
-    A piece is let in once those before it are paid for, in turn, so that no burst is ever larger than one piece.
+    Whoever read a piece waits until it is paid for, in turn, and reads no more meanwhile.
     `clock` and `sleep` are in seconds.
     """
 
@@ -36,22 +39,23 @@ class Bandwidth:
         self._changed.set()
 
     async def take(self, size: int) -> float:
-        """Wait until `size` more bytes may come; returns the seconds that it took."""
+        """Count `size` bytes that came and wait until more may come; returns the seconds that it took."""
         if not self.limit:
             return 0.0
         began = self._clock()
         async with self._door:
+            self._pay()
+            self._owed += size
             while (wait := self._pay()) > 0:
                 await self._change(wait)
-            self._owed += size
         return self._clock() - began
 
     def _pay(self) -> float:
         """Count the time that has passed; seconds until nothing is owed any more."""
         now = self._clock()
-        self._owed = max(0.0, self._owed - (now - self._at) * self.limit) if self.limit else 0.0
+        self._owed = max(-CREDIT * self.limit, self._owed - (now - self._at) * self.limit)
         self._at = now
-        return self._owed / self.limit if self.limit else 0.0
+        return max(0.0, self._owed / self.limit) if self.limit else 0.0
 
     async def _change(self, seconds: float) -> None:
         changed = self._changed = asyncio.Event()

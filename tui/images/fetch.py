@@ -188,7 +188,7 @@ class Fetcher:
             raise
 
     async def _wait_for_bandwidth(self, size: int, deadline: asyncio.Timeout) -> None:
-        """Wait until `size` bytes may come; that is none of the host's time."""
+        """Wait until more may come after `size` bytes; that is none of the host's time."""
         loop, until = asyncio.get_running_loop(), deadline.when()
         left = None if until is None else until - loop.time()
         deadline.reschedule(None)

@@ -29,7 +29,7 @@ LABELS = {
 BANDWIDTHS = ("none", "100K", "250K", "500K", "1M", "2M", "5M", "10M", "20M", "50M", "100M")
 """What the keys for more and less step through."""
 
-ROOM_IN_FULL = 118
+ROOM_IN_FULL = 112
 ROOM_SHORTER = 98
 
 
