@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.images.photos import drawing, encoded, photos
+from tui.images import decode
 from tui.images.inspect import MAX_PIXELS, inspect
 from tui.model import Reason, Refusal
 
@@ -153,6 +154,14 @@ def test_the_pixel_limit_holds_for_every_format(name: str) -> None:
     refusal = refusal_of(photos()[name], max_pixels=200 * 120 - 1)
     assert (refusal.reason, refusal.detail) == (Reason.TOO_MANY_PIXELS, "200x120")
     inspect(io.BytesIO(photos()[name]), max_pixels=200 * 120)
+
+
+def test_a_file_that_is_large_itself_leaves_no_room_for_its_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = photos()["plain.png"]
+    assert inspect(io.BytesIO(data)).perceptual_hash
+    monkeypatch.setattr(decode, "MOST_MEMORY", len(data) + 200 * 120)
+    facts = inspect(io.BytesIO(data))
+    assert (facts.width, facts.height, facts.perceptual_hash) == (200, 120, "")
 
 
 @given(

@@ -64,13 +64,13 @@ class Glance:
 
 
 def decode(name: str, data: Bytes, layout: Layout) -> Glance | None:
-    """Decode the first frame of a whole file; None where that would take more than `MOST_MEMORY`.
+    """Decode the first frame of a whole file; None where it and its pixels would take more than `MOST_MEMORY`.
 
     A JPEG is decoded at an eighth of its width and height, which reads every entropy-coded byte at a fraction of the
     price of its pixels. Raises Refusal: TRUNCATED, CORRUPT, or TOO_MANY_PIXELS where so large a picture is in so few
     bytes that it is no photo.
     """
-    if layout.memory > MOST_MEMORY:
+    if layout.memory + len(data) > MOST_MEMORY:
         if name != "PNG" and layout.end * MOST_PACKED < layout.width * layout.height:
             raise Refusal(Reason.TOO_MANY_PIXELS, f"{layout.width:,}x{layout.height:,} in {layout.end:,} bytes")
         return None
