@@ -1,8 +1,9 @@
-"""Hosts that answer 429 beyond so many requests a second, in the two ways in which hosts count."""
+"""Hosts that answer 429 beyond so many requests a second, in the ways in which hosts count."""
 
 from __future__ import annotations
 
 import math
+from collections import deque
 
 
 class Bucket:
@@ -33,3 +34,19 @@ class Window:
         self._count = self._count + 1 if second == self._second else 1
         self._second = second
         return self._count <= self.rate
+
+
+class Sliding:
+    """`rate` requests in any second, counted from each of those that it admitted."""
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self._admitted: deque[float] = deque()
+
+    def admits(self, now: float) -> bool:
+        while self._admitted and self._admitted[0] <= now - 1:
+            self._admitted.popleft()
+        if len(self._admitted) >= self.rate:
+            return False
+        self._admitted.append(now)
+        return True

@@ -7,7 +7,7 @@ from collections import deque
 
 import pytest
 
-from tests.images.limited import Bucket, Window
+from tests.images.limited import Bucket, Sliding, Window
 from tests.images.virtual import now, run
 from tui.images.pace import PROFILES, Override, Pace
 from tui.images.tempo import SAMPLE, START, Tempo
@@ -18,7 +18,7 @@ HOST = "a.com"
 class Server:
     """A host on the virtual clock that takes 1 to 3 ms for an answer; `limit` says which requests it turns away."""
 
-    def __init__(self, limit: Bucket | Window | None, retry_after: float = 1.0, slow: float = 0.0) -> None:
+    def __init__(self, limit: Bucket | Window | Sliding | None, retry_after: float = 1.0, slow: float = 0.0) -> None:
         self.limit, self.retry_after, self.slow = limit, retry_after, slow
         self.requests = self.answered = 0
         self._rng = random.Random(1)
@@ -54,11 +54,15 @@ async def fetch(pace: Pace, server: Server, images: int) -> None:
     await asyncio.gather(*(work() for _ in range(40)))
 
 
-LIMITS = [*(Bucket(100, size) for size in (10, 20, 50, 100)), *(Window(100, offset) for offset in (0.0, 0.3, 0.6, 0.9))]
+LIMITS = [
+    *(Bucket(100, size) for size in (10, 20, 50, 100)),
+    *(Window(100, offset) for offset in (0.0, 0.3, 0.6, 0.9)),
+    Sliding(100),
+]
 
 
 @pytest.mark.parametrize("limit", LIMITS, ids=lambda it: f"{type(it).__name__}-{getattr(it, 'size', '')}")
-def test_a_limit_that_nobody_told_is_found_with_little_waste(limit: Bucket | Window) -> None:
+def test_a_limit_that_nobody_told_is_found_with_little_waste(limit: Bucket | Window | Sliding) -> None:
     async def main() -> None:
         server = Server(limit)
         await fetch(Pace(PROFILES["unlimited"], clock=now), server, 600)

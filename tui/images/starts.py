@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections import deque
 
-AIM = 0.99
+AIM = 0.985
 """The part of a rate that is aimed at: the rest leaves the network room to bring two requests closer together."""
 
-SLACK = 0.005
+SLACK = 0.01
 """By how much a full second of starts is stretched, for the same reason."""
 
 CATCH_UP = 0.05

@@ -131,9 +131,13 @@ class Tempo:
             self._ease(now)
 
     def _estimate(self, now: float) -> float:
+        """Answers per second since it last refused, without those that it had saved up for."""
         average = self._cycle_answers / (now - self._cycle_at)
         answers, seconds = self._burst
-        longer = now - max(self._asked_at, self._cycle_at) - seconds
+        asking = now - max(self._asked_at, self._cycle_at)
+        if max(seconds, asking) < 1.0 and abs(self._cycle_answers - answers) <= 0.03 * answers:
+            return 0.97 * answers  # the same number again, at another speed: so many it lets through in a second
+        longer = asking - seconds
         return max(average, (self._cycle_answers - answers) / longer) if longer > 0.3 else average
 
     def _between(self, refused_at: float, average: float) -> float:
