@@ -8,11 +8,12 @@ event loop in milliseconds: nothing can be drawn and no key taken meanwhile.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import os
 import pty
 import shutil
-import sqlite3
+import signal
 import statistics
 import struct
 import sys
@@ -20,8 +21,7 @@ import tempfile
 import termios
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.bench.bench_images import ENV, OURS, emptied, ours
@@ -31,22 +31,48 @@ from tests.bench.measure import run
 
 SIZE = (36, 120)
 _WATCHED = """
-import asyncio.events, atexit, sys, time
+import asyncio.events, atexit, signal, sys, time
 run, longest = asyncio.events.Handle._run, [0.0]
 def timed(handle):
     began = time.perf_counter()
     run(handle)
-    took = time.perf_counter() - began
-    if began - start > float(sys.argv[2]):
-        longest[0] = max(longest[0], took)
-start = time.perf_counter()
+    longest[0] = max(longest[0], time.perf_counter() - began)
 asyncio.events.Handle._run = timed
+signal.signal(signal.SIGUSR1, lambda *_: longest.__setitem__(0, 0.0))
 atexit.register(lambda: open(sys.argv[1], "w").write(str(longest[0])))
 from tui.cli import main
-sys.exit(main(sys.argv[3:]))
+sys.exit(main(sys.argv[2:]))
 """
-SETTLED = 2.0
-"""Seconds in which the app comes up; stalls of its start are those of a program that is loading."""
+
+
+class Terminal:
+    """A program in a terminal of its own, and the hands of who sits before it."""
+
+    def __init__(self, words: Sequence[str], env: Mapping[str, str]) -> None:
+        self.process, self._terminal = pty.fork()
+        if self.process == 0:
+            os.execvpe(words[0], list(words), dict(env))  # noqa: S606 - it is what we measure
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *SIZE, 0, 0))
+        self._shown = bytearray()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def press(self, key: bytes) -> None:
+        """Press a key; what is shown from now on counts for `until`."""
+        self._shown.clear()
+        os.write(self._terminal, key)
+
+    def until(self, text: bytes, seconds: float = 120.0) -> None:
+        """Wait until it shows a text."""
+        end = time.monotonic() + seconds
+        while text not in self._shown:
+            if time.monotonic() > end:
+                raise SystemExit(f"the app never showed {text.decode()}")
+            time.sleep(0.1)
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):  # the program has ended
+            while shown := os.read(self._terminal, 65536):
+                self._shown += shown
 
 
 def on_screen(urls: Sequence[str]) -> tuple[float, float]:
@@ -55,38 +81,18 @@ def on_screen(urls: Sequence[str]) -> tuple[float, float]:
         vehicles = write_feed(folder / "feed.jsonl", urls)
         store = ("--store", f"local:{folder}/store")
         run((*OURS, *store, "import", "feed.jsonl"), folder, ENV)
-        process, terminal = pty.fork()
-        if process == 0:
-            options = {"BACKFILL_LIMIT": str(vehicles), "BACKFILL_PACE": "unlimited", "TERM": "xterm-256color"}
-            words = [sys.executable, "-c", _WATCHED, str(folder / "longest"), str(SETTLED), *store]
-            os.execvpe(sys.executable, words, {**os.environ, **ENV, **options})  # noqa: S606 - it is what we measure
-        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *SIZE, 0, 0))
-        threading.Thread(target=_read, args=(terminal,), daemon=True).start()
-        time.sleep(SETTLED + 0.5)
-        os.write(terminal, b"r")
-        _until_run(folder / "store" / "store.sqlite3")
-        os.write(terminal, b"\x1bq")
-        _, _, used = os.wait4(process, 0)
+        options = {"BACKFILL_LIMIT": str(vehicles), "BACKFILL_PACE": "unlimited", "TERM": "xterm-256color"}
+        words = [sys.executable, "-c", _WATCHED, str(folder / "longest"), *store]
+        terminal = Terminal(words, {**os.environ, **ENV, **options})
+        terminal.until(b"vehicles \xc2\xb7")  # the last line, once the inventory is there
+        os.kill(terminal.process, signal.SIGUSR1)
+        terminal.press(b"r")
+        terminal.until(b"finished")
+        for key in (b"\x1b", b"\x1b", b"q"):  # the summary, the run, the app
+            terminal.press(key)
+            time.sleep(0.5)
+        _, _, used = os.wait4(terminal.process, 0)
         return used.ru_utime + used.ru_stime, float((folder / "longest").read_text()) * 1000
-
-
-def _read(terminal: int) -> None:
-    try:
-        while os.read(terminal, 65536):
-            pass
-    except OSError:  # the program has ended
-        pass
-
-
-def _until_run(file: Path, seconds: float = 300.0) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        with closing(sqlite3.connect(file)) as db:
-            if db.execute("SELECT 1 FROM image_backfill_shares WHERE ended_at IS NOT NULL").fetchone():
-                time.sleep(1.0)
-                return
-        time.sleep(0.2)
-    raise SystemExit("the run in the app did not end")
 
 
 def main() -> None:
