@@ -35,12 +35,12 @@ async def filled(folder: Path, web: Web) -> Store:
 
 @asynccontextmanager
 async def busy(folder: Path, web: Web, count: int) -> AsyncIterator[list[Process]]:
-    """Workers of which each waits for the images of its first two vehicles."""
+    """Workers of which each has as many requests waiting as it dares to begin with: some for each of two vehicles."""
     web.hold.clear()
     workers = [await start_worker(folder, web.port) for _ in range(count)]
 
     async def all_wait() -> bool:
-        return web.holding >= count * 2 * IMAGES
+        return web.holding >= count * (IMAGES + 1)
 
     try:
         await until(all_wait)
