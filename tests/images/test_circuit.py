@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import Callable
 
 import pytest
 
@@ -25,15 +27,17 @@ def test_it_opens_after_failures_in_a_row_over_a_while() -> None:
     assert circuit.open
     assert circuit.note == "timeout, 8 in a row"
     with pytest.raises(HostDown, match="timeout: the host failed 8 times in a row; next try in 15 s") as caught:
-        circuit.check(100.0)
+        circuit.hold(100.0, FIRST_WAIT - 1)
     assert caught.value.retry_after == FIRST_WAIT
+    assert not caught.value.asked
+    assert circuit.hold(100.0, FIRST_WAIT) == FIRST_WAIT
 
 
 def test_one_burst_of_failures_does_not_open_it() -> None:
     circuit = Circuit()
     for _ in range(50):
         circuit.failed(1.0, Reason.CONNECTION, probe=False)
-    circuit.check(1.0)
+    assert circuit.hold(1.0, 0.0) == 0
     assert not circuit.open
 
 
@@ -51,10 +55,13 @@ def test_one_request_finds_out_and_the_wait_doubles_up_to_a_cap() -> None:
     for _ in range(8):
         waits.append(circuit.wait(at))
         at += waits[-1]
-        circuit.check(at)
+        assert circuit.hold(at, 0.0) == 0
         assert circuit.began()
-        with pytest.raises(HostDown):
-            circuit.check(at)
+        if len(waits) == 1:
+            assert circuit.hold(at, math.inf) == math.inf, "somebody finds out"
+        else:
+            with pytest.raises(HostDown):
+                circuit.hold(at, math.inf)
         circuit.failed(at, Reason.TIMEOUT, probe=True)
     assert waits[:4] == [15, 30, 60, 120]
     assert waits[-1] == LONGEST_WAIT
@@ -62,40 +69,50 @@ def test_one_request_finds_out_and_the_wait_doubles_up_to_a_cap() -> None:
 
 def test_success_closes_it_and_a_probe_that_was_cut_lets_another_try() -> None:
     circuit = broken()
-    circuit.check(200.0)
+    assert circuit.hold(200.0, 0.0) == 0
     assert circuit.began()
     circuit.gave_up()
-    circuit.check(200.0)
+    assert circuit.hold(200.0, 0.0) == 0
     circuit.began()
     circuit.succeeded()
-    circuit.check(200.0)
+    assert circuit.hold(200.0, 0.0) == 0
     assert not circuit.open
     assert circuit.note == ""
 
 
-def test_whoever_waits_for_a_dead_host_is_told_at_once_and_comes_through_when_it_is_back() -> None:
+async def _ask(pace: Pace, alive: Callable[[], bool]) -> None:
+    async with pace.slot(HOST) as turn:
+        await asyncio.sleep(1)
+        if alive():
+            turn.answered()
+        else:
+            turn.failed(Reason.CONNECTION)
+
+
+def test_whoever_waits_for_a_dead_host_is_told_once_it_failed_again_and_comes_through_when_it_is_back() -> None:
     async def main() -> None:
         pace, alive = Pace(PROFILES["normal"], clock=now), False
-
-        async def ask() -> None:
-            async with pace.slot(HOST) as turn:
-                await asyncio.sleep(1)
-                if alive:
-                    turn.answered()
-                else:
-                    turn.failed(Reason.CONNECTION)
-
-        results = await asyncio.gather(*(ask() for _ in range(100)), return_exceptions=True)
+        crowd = (_ask(pace, lambda: alive) for _ in range(100))
+        results = await asyncio.gather(*crowd, return_exceptions=True)
         assert sum(isinstance(result, HostDown) for result in results) > 85
-        assert now() < 6
+        assert FIRST_WAIT < now() < FIRST_WAIT + 10
         shown = pace.hosts()[0]
         assert shown.open
-        assert 10 < shown.wait <= FIRST_WAIT
+        assert FIRST_WAIT < shown.wait <= 2 * FIRST_WAIT
         alive = True
-        await asyncio.sleep(FIRST_WAIT + 1)
-        results = await asyncio.gather(*(ask() for _ in range(3)), return_exceptions=True)
+        await asyncio.sleep(2 * FIRST_WAIT + 1)
+        results = await asyncio.gather(*(_ask(pace, lambda: alive) for _ in range(3)), return_exceptions=True)
         assert [type(result) for result in results] == [type(None), HostDown, HostDown]
-        await asyncio.gather(*(ask() for _ in range(3)))
+        await asyncio.gather(*(_ask(pace, lambda: alive) for _ in range(3)))
+        assert not pace.hosts()[0].open
+
+    run(main())
+
+
+def test_a_host_that_stumbles_costs_nobody_his_turn() -> None:
+    async def main() -> None:
+        pace = Pace(PROFILES["normal"], clock=now)
+        await asyncio.gather(*(_ask(pace, lambda: now() > FIRST_WAIT) for _ in range(100)))
         assert not pace.hosts()[0].open
 
     run(main())

@@ -68,6 +68,19 @@ def holding(*texts: bytes) -> Answer:
     return answer
 
 
+def apart(*texts: bytes) -> Answer:
+    """The pieces of a chunked body, each in a packet of its own, and then nothing more."""
+
+    async def answer() -> AsyncIterator[bytes]:
+        yield OK + b"Transfer-Encoding: chunked\r\n\r\n"
+        for text in texts:
+            await asyncio.sleep(0.02)  # what is written at once arrives at once
+            yield text
+        await asyncio.Event().wait()
+
+    return answer
+
+
 def chunked(body: bytes) -> Answer:
     return pieces(OK + b"Transfer-Encoding: chunked\r\n\r\n", body)
 
@@ -137,6 +150,10 @@ BROKEN: dict[str, Answer] = {
     "a negative chunk": chunked(b"-5\r\nwhole\r\n0\r\n\r\n"),
     "a chunk beyond all bounds": chunked(b"f" * 40 + b"\r\nwhole\r\n0\r\n\r\n"),
     "a chunk that is longer than it says": chunked(b"3\r\nwhole\r\n0\r\n\r\n"),
+    "a chunk's size of letters, later": apart(b"ZZ!"),
+    "a second chunk's size of letters, later": apart(b"5\r\nwhole\r\n", b"ZZ!\r\nxx"),
+    "a negative chunk, later": apart(b"5\r\nwhole\r\n", b"-5\r\nwhole\r\n"),
+    "a chunk without an end, later": apart(b"5\r\nwhole", b"XX"),
     "a chunk without an end": chunked(b"5\r\nwhole0\r\n\r\n"),
 }
 OTHERS: dict[str, tuple[Answer, Reason | None]] = {

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.images.loopback import Loopback, reply
 from tests.images.photos import photos
 from tui.demo import build_world
-from tui.images.obtain import Images
+from tui.images.obtain import COPY_ATTEMPTS, Images
 from tui.images.originals import FRUITLESS, MOST, RULES, originals
 from tui.images.pace import PROFILES, Pace
 from tui.images.urls import host_of, normalise
@@ -144,7 +144,6 @@ async def test_the_larger_copy_is_taken_where_there_is_one() -> None:
     "answer",
     [
         reply(status=404),
-        reply(status=500),
         reply(b"<html>"),
         reply(photos()["plain.jpg"][:-30]),
         reply(status=302, Location="/unavailable.png"),
@@ -154,6 +153,16 @@ async def test_whatever_is_wrong_with_it_the_url_itself_is_asked_for(answer: byt
     asked, ends = await visit({ORIGINAL: answer, SCALED: reply(status=404), "*": PHOTO}, GIVEN)
     assert asked == [ORIGINAL, SCALED, GIVEN.removeprefix("http://host.test")]
     assert ends == ["image/jpeg"]
+
+
+async def test_a_larger_copy_that_cannot_be_had_now_is_asked_for_twice_and_looked_for_again() -> None:
+    urls = [GIVEN.replace("car", f"car{n}") for n in range(2 * FRUITLESS)]
+    small: dict[str, bytes | list[bytes]] = {url.removeprefix("http://host.test"): PHOTO for url in urls}
+    asked, ends = await visit(small | {"*": reply(status=502)}, *urls)
+    assert ends == ["image/jpeg"] * len(urls)
+    assert len(asked) == len(urls) * (1 + MOST * COPY_ATTEMPTS)
+    asked, ends = await visit(small | {"*": [reply(status=502), LARGER]}, urls[0])
+    assert (len(asked), ends) == (2, ["image/png"])
 
 
 async def test_a_host_without_larger_copies_is_soon_asked_for_no_more_of_them() -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.web import Web, jpeg
+from tests.support.web import HOST, Web, jpeg
 from tests.support.world import assert_sound, listing, states, urls_stored, vehicles, work_left
 from tests.trickle.conftest import MakeTrickle
-from tui.model import Listing, Mark, Phase, Problem, Scope, Settlement, State
+from tui.model import Listing, Mark, Phase, Problem, Scope, Settlement, State, VehicleQuery
 from tui.stores import Store
 from tui.trickle.lane import DEFERRALS
 
@@ -146,6 +146,19 @@ async def test_what_fails_in_every_run_is_refused_in_the_end(
         await make(attempts=1, clock=clock).run()
         later += 7 * 3600
     assert await states(store) == {"1960 Porsche 911": State.PARKED}
+
+
+async def test_what_was_never_asked_for_is_never_given_up(store: Store, web: Web, make: MakeTrickle) -> None:
+    await fill(store, web, 1)
+    for run in range(DEFERRALS + 1):
+        store._clock = clock = _ahead(run * 7 * 3600)  # type: ignore[attr-defined]
+        trickle = make(clock=clock)
+        trickle._images.pace.hold_off(HOST, 3600, "come back later")
+        await trickle.run()
+    assert web.asked.total() == 0
+    assert await states(store) == {"1960 Porsche 911": State.READY}
+    (vehicle,) = (await store.vehicles(VehicleQuery())).rows
+    assert {outcome.attempts for outcome in await store.outcomes(vehicle.id)} == {0}
 
 
 def _ahead(seconds: float) -> Callable[[], float]:

@@ -56,13 +56,20 @@ class Circuit:
         """Seconds until the next request may find out whether the host is back."""
         return max(0.0, self._next_try - now) if self.open else 0.0
 
-    def check(self, now: float) -> None:
-        """Raise HostDown where no request may start now."""
-        if not self.open or (now >= self._next_try and not self._probing):
-            return
-        wait = max(1.0, self.wait(now))
+    def hold(self, now: float, patience: float) -> float:
+        """Seconds until a request may start, inf until the one that finds out has ended.
+
+        Only the first wait is waited out, for a host that stumbled. Raises HostDown where it is longer than `patience`,
+        and for a host that was asked again and failed again.
+        """
+        wait = self.wait(now)
+        if not self.open or (not wait and not self._probing):
+            return 0.0
+        if self._wait <= FIRST_WAIT and wait <= patience:
+            return wait or math.inf
+        wait = max(1.0, wait)
         detail = f"the host failed {self._failures} times in a row; next try in {math.ceil(wait)} s"
-        raise HostDown(self._last, detail, wait)
+        raise HostDown(self._last, detail, wait, asked=False)
 
     def began(self) -> bool:
         """A request starts; true where it is the one that finds out."""

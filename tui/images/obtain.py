@@ -87,6 +87,10 @@ def _tell(turn: Turn, refusal: Refusal, hold: float | None) -> None:
         turn.answered(whole=False)
 
 
+COPY_ATTEMPTS = 2
+"""Tries of a larger copy: a connection that was closed meanwhile must not cost a photo its size."""
+
+
 class Images:
     """One URL in, a verified Picture out or a Refusal raised.
 
@@ -158,18 +162,20 @@ class Images:
 
     async def _larger(self, url: str, began: Callable[[], None]) -> Picture | None:
         larger = self._originals.of(url)
+        passing = False
         for copy in larger:
             try:
-                # Once, and with no redirect: some hosts lead from a size that they lack to a picture that says so.
-                picture = await self._tried(copy, 1, began, redirects=0)
+                # With no redirect: some hosts lead from a size that they lack to a picture that says so.
+                picture = await self._tried(copy, COPY_ATTEMPTS, began, redirects=0)
             except Refusal as refusal:
-                if isinstance(refusal, HostDown) or refusal.reason is Reason.OPTED_OUT:
+                if not refusal.asked or refusal.reason is Reason.OPTED_OUT:
                     raise
+                passing = passing or refusal.reason.retry_may_help
             else:
                 self._originals.found(url)
                 return picture
         if larger:
-            self._originals.missed(url)
+            self._originals.missed(url, passing=passing)
         return None
 
     async def _tried(self, url: str, attempts: int, began: Callable[[], None], redirects: int | None = None) -> Picture:

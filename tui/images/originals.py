@@ -18,6 +18,9 @@ MOST = 2
 FRUITLESS = 3
 """Photos of a host that may lack larger copies, none found, before it is asked for no more of them."""
 
+PASSING_MISS = 0.25
+"""What a photo counts whose larger copy could not be asked for properly."""
+
 _SIGNED = re.compile(
     r"(?:^|&)(?:s|sig|sign|signature|hmac|hash|oh|token|auth|policy|expires?|e|key-pair-id|verify|x-(?:amz|goog)-[^=]*)=",
     re.IGNORECASE,
@@ -98,7 +101,8 @@ def _cloudinary(path: str, query: str) -> Iterable[tuple[str, str]]:
 
 def _wordpress(path: str, query: str) -> Iterable[tuple[str, str]]:
     """The upload itself; what a theme put behind its name is `-300x200`, what WordPress did is `-scaled`."""
-    if match := SUFFIX.search(path):
+    match = SUFFIX.search(path)
+    if match and match[0].startswith("-"):  # with an underscore it is the name that somebody gave the file
         plain = path[: match.start()] + path[match.end() :]
         stem, dot, extension = plain.rpartition(".")
         yield plain, query
@@ -187,7 +191,7 @@ class Originals:
 
     def __init__(self, *, wanted: bool = True) -> None:
         self._wanted = wanted
-        self._missed: dict[str, int] = {}
+        self._missed: dict[str, float] = {}
 
     def of(self, url: str) -> tuple[str, ...]:
         """The larger copies to try before `url`."""
@@ -199,7 +203,7 @@ class Originals:
         """A larger copy was there, so that its host is asked for them for good."""
         self._missed[host_of(url)] = -(10**9)
 
-    def missed(self, url: str) -> None:
-        """No larger copy was there."""
+    def missed(self, url: str, *, passing: bool = False) -> None:
+        """No larger copy was there; a `passing` failure to find out tells less."""
         host = host_of(url)
-        self._missed[host] = self._missed.get(host, 0) + 1
+        self._missed[host] = self._missed.get(host, 0) + (PASSING_MISS if passing else 1)

@@ -268,10 +268,10 @@ class Pace:
             now = self._clock()
             held = place.held_for(now)
             if held > patience:
-                raise Refusal(Reason.RATE_LIMITED, f"the host asked to be left alone ({place.note})", held)
-            place.circuit.check(now)
-            delay = place.ready_at() - now
-            if self._paused or place.full:
+                raise Refusal(Reason.RATE_LIMITED, f"the host asked to be left alone ({place.note})", held, asked=False)
+            down = place.circuit.hold(now, patience)
+            delay = max(place.ready_at() - now, down)
+            if self._paused or place.full or delay == math.inf:
                 await self._change(place, math.inf)
             elif delay > 0:
                 await self._change(place, delay)

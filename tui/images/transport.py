@@ -174,9 +174,23 @@ def _request_class(idle: _Idle) -> type[aiohttp.ClientRequest]:
 def _response_class(idle: _Idle) -> type[aiohttp.ClientResponse]:
     class Response(aiohttp.ClientResponse):
         async def start(self, connection: Any) -> aiohttp.ClientResponse:
-            wire = connection.transport
+            wire, closed = connection.transport, connection.protocol.closed
             await super().start(connection)
-            self.content.on_eof(lambda: idle.enter(wire))  # at once, before another request can have taken it
+            content = self.content
+
+            def lost(_: object) -> None:
+                # What cannot be read as a body ends the connection, and nobody tells whoever waits for the body.
+                if not content.is_eof() and content.exception() is None:
+                    content.set_exception(aiohttp.ClientPayloadError("connection lost"))
+
+            def whole() -> None:
+                if closed is not None:
+                    closed.remove_done_callback(lost)
+                idle.enter(wire)  # at once, before another request can have taken it
+
+            content.on_eof(whole)
+            if closed is not None:
+                closed.add_done_callback(lost)
             return self
 
     return Response

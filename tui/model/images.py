@@ -68,13 +68,19 @@ _PASSING = frozenset(
 
 
 class Refusal(Exception):
-    """One URL did not become an image: the reason, a detail for people, and the server's own Retry-After in seconds."""
+    """One URL did not become an image: the reason, a detail for people, and the server's own Retry-After in seconds.
 
-    def __init__(self, reason: Reason, detail: str = "", retry_after: float | None = None) -> None:
+    Where it was not even `asked` for, that says nothing about the URL.
+    """
+
+    def __init__(
+        self, reason: Reason, detail: str = "", retry_after: float | None = None, *, asked: bool = True
+    ) -> None:
         super().__init__(f"{reason.words}: {detail}" if detail else reason.words)
         self.reason = reason
         self.detail = detail
         self.retry_after = retry_after
+        self.asked = asked
 
 
 @dataclass(frozen=True, slots=True)

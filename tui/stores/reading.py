@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple
+from dataclasses import astuple, fields
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -101,13 +101,19 @@ def moment_in(text: object) -> datetime | None:
 
 def options_from(saved: Mapping[str, Any]) -> RunOptions:
     """Run options that were saved as JSON."""
-    rest = {key: value for key, value in saved.items() if key != "scope"}
-    scope: Mapping[str, Any] = saved.get("scope") or {}
-    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in scope.items()}
-    return RunOptions(scope=Scope(**fields), **rest)
+    rest = _known(RunOptions, saved)
+    scope = _known(Scope, rest.pop("scope", None) or {})
+    lists: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in scope.items()}
+    return RunOptions(scope=Scope(**lists), **rest)
+
+
+def _known(kind: type[RunOptions | Scope], saved: Mapping[str, Any]) -> dict[str, Any]:
+    """What was saved of a noun, without what a later version of this program may know of it."""
+    names = {item.name for item in fields(kind)}
+    return {key: value for key, value in saved.items() if key in names}
 
 
 def scope_text(scope: Scope) -> str:
     """A text that is equal for scopes that name the same vehicles, in whatever order."""
-    fields = astuple(scope)
-    return json.dumps([sorted(set(field)) if isinstance(field, tuple) else field for field in fields])
+    parts = astuple(scope)
+    return json.dumps([sorted(set(field)) if isinstance(field, tuple) else field for field in parts])

@@ -231,9 +231,9 @@ class VehicleLane:
 
     def _refused(self, candidate: Candidate, refusal: Refusal) -> Outcome:
         known = self._known.get(candidate.url)
-        attempts = (known.attempts if known else 0) + 1
-        deferred = refusal.reason.retry_may_help and attempts < DEFERRALS
-        delay = retry_delay(attempts, refusal.retry_after)
+        attempts = (known.attempts if known else 0) + refusal.asked
+        deferred = refusal.reason.retry_may_help and (attempts < DEFERRALS or not refusal.asked)
+        delay = retry_delay(max(attempts, 1), refusal.retry_after)
         return Outcome(
             candidate.url,
             candidate.host,

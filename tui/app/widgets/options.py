@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -26,11 +27,22 @@ LABELS = {
 }
 """Each option in full, shorter, and as short as can be."""
 
-BANDWIDTHS = ("none", "100K", "250K", "500K", "1M", "2M", "5M", "10M", "20M", "50M", "100M")
+BANDWIDTHS = ("100K", "250K", "500K", "1M", "2M", "5M", "10M", "20M", "50M", "100M", "none")
 """What the keys for more and less step through."""
 
 ROOM_IN_FULL = 112
 ROOM_SHORTER = 98
+
+
+def step_bandwidth(text: str, by: int) -> str:
+    """The next larger or smaller limit; the largest is none at all."""
+    try:
+        now = bandwidth(text) or math.inf
+    except ValueError:
+        return text
+    if by > 0:
+        return next((size for size in BANDWIDTHS if (bandwidth(size) or math.inf) > now), BANDWIDTHS[-1])
+    return next((size for size in reversed(BANDWIDTHS) if (bandwidth(size) or math.inf) < now), BANDWIDTHS[0])
 
 
 class OptionsBar(Horizontal):
@@ -57,7 +69,7 @@ class OptionsBar(Horizontal):
 
     options: reactive[RunOptions] = reactive(RunOptions)
 
-    _steps: ClassVar = {"pace": step_choice(PACES), "bandwidth": step_choice(BANDWIDTHS)}
+    _steps: ClassVar = {"pace": step_choice(PACES), "bandwidth": step_bandwidth}
 
     @dataclass
     class Changed(Message):
