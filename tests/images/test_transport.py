@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 
+import aiohttp
 import httpx
 import pytest
 from hypothesis import given, settings
@@ -84,6 +86,20 @@ async def test_connections_serve_many_at_once_and_again() -> None:
             for body in bodies:
                 body.content.close()
         assert host.connections == 24
+
+
+@pytest.mark.parametrize("size", [1, 200_000])
+async def test_nothing_stays_of_a_response_while_its_connection_is_used_again(size: int) -> None:
+    def streams() -> int:
+        gc.collect()
+        return sum(type(one) is aiohttp.StreamReader for one in gc.get_objects())
+
+    async with Loopback({"*": reply(bytes(size))}).running() as host, GuardedTransport(host.guard()) as transport:
+        fetcher, before = Fetcher(transport), streams()
+        for _ in range(20):
+            (await fetcher.fetch("http://host.test/")).content.close()
+        assert host.connections == 1
+        assert streams() - before < 5
 
 
 async def test_what_a_request_says_goes_out_and_nothing_else() -> None:

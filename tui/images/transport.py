@@ -188,9 +188,9 @@ def _response_class(idle: _Idle) -> type[aiohttp.ClientResponse]:
                     closed.remove_done_callback(lost)
                 idle.enter(wire)  # at once, before another request can have taken it
 
-            content.on_eof(whole)
             if closed is not None:
                 closed.add_done_callback(lost)
+            content.on_eof(whole)  # maybe at once
             return self
 
     return Response
