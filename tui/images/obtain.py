@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from tui.images.bandwidth import Bandwidth
-from tui.images.circuit import BREAKING, HostDown
+from tui.images.circuit import BREAKING
 from tui.images.fetch import Body, Fetcher, Limits, headers
 from tui.images.guard import Guard
 from tui.images.inspect import MAX_PIXELS, inspect
@@ -62,7 +62,7 @@ class _Trial:
         """Seconds to wait after a refusal, beyond what the host's hold-off makes it wait; None to give up."""
         if not refusal.reason.retry_may_help or (refusal.retry_after or 0.0) > self.patience:
             return None
-        if isinstance(refusal, HostDown):
+        if not refusal.asked:
             return None
         if refusal.reason is Reason.RATE_LIMITED:
             return 0.0 if self.waited <= self.patience else None
@@ -97,9 +97,8 @@ class Images:
     `inspecting` counts the bodies that have come and are being looked at. `attempts` bounds how often a passing failure
     is tried again. A request that was turned away for its rate (429) does not count as one: it may come back until the
     waits that it was given add up to `patience` seconds. `bandwidth` is in bytes per second (0: no limit) and can be
-    retuned. `host_headers` go to the hosts that they are for alone. Where
-    `respect_opt_out` is set, what its host keeps from being collected (X-Robots-Tag) is left there. With `originals`,
-    larger copies of a photo are looked for. Where
+    retuned. `host_headers` go to the hosts that they are for alone. Where `respect_opt_out` is set, what its host keeps
+    from being collected (X-Robots-Tag) is left there. With `originals`, larger copies of a photo are looked for. Where
     a photo was taken is taken out of it unless `keep_gps` is set. Without `decoding`, their structure has to prove
     images whole. `rng` and `now` (wall clock, seconds since the epoch) can be injected.
     """
