@@ -198,7 +198,7 @@ READ_ONLY = """
     from tui.stores import StoreError
     from tui.stores.local import LocalStore
     from tui.stores.local import database, store, claims, rows
-    import encodings.idna
+    import concurrent.futures.thread, encodings.idna
 
     async def main():
         opened = await LocalStore.open(Path(sys.argv[1]))

@@ -44,13 +44,13 @@ def arm(store: Any, point: str, nth: int) -> None:
     if kind == "sql":
         store._writer._connection.set_trace_callback(lambda sql: countdown.tick() if what in sql else None)
     elif kind == "rename":
-        rename = Path.replace
+        rename = os.replace
 
-        def replace(self: Path, target: Path) -> Path:
+        def replace(draft: str, target: str) -> None:
             countdown.tick()
-            return rename(self, target)
+            rename(draft, target)
 
-        Path.replace = replace  # type: ignore[method-assign, assignment]
+        os.replace = replace  # type: ignore[assignment]
     else:
         setattr(store, what, _trapped(getattr(store, what), countdown, before=kind == "before"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import re
 import socket
 import threading
@@ -84,6 +85,8 @@ class Guard:
         self._exempt = dict(exempt or {})
         self._ports = ports
         self._allow = tuple(allow)
+        # Asked for every request, and most images of a run have the same few hosts. A refusal is not remembered.
+        self._judge_literal = functools.lru_cache(maxsize=1024)(self._judge_if_literal)
 
     async def addresses(self, host: str, port: int) -> list[tuple[str, int]]:
         """The (ip, port) pairs to try for a host. Raises Refusal: BLOCKED_ADDRESS or DNS."""
@@ -102,13 +105,16 @@ class Guard:
 
         Raises Refusal(BLOCKED_ADDRESS).
         """
-        if ip := literal(host):
-            self._judge(host, ip, port)
+        self._judge_literal(host, port)
 
     def check(self, ip: str, port: int) -> None:
         """The last question before a connection is made to an address. Raises Refusal(BLOCKED_ADDRESS)."""
         if (ip, port) not in self._exempt.values():
             self._judge(ip, ip, port)
+
+    def _judge_if_literal(self, host: str, port: int) -> None:
+        if ip := literal(host):
+            self._judge(host, ip, port)
 
     def _judge(self, host: str, ip: str, port: int) -> None:
         address = ip_address(ip)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,15 +13,19 @@ from tui.images.bandwidth import Bandwidth
 from tui.images.circuit import BREAKING
 from tui.images.fetch import Body, Fetcher, Limits, headers
 from tui.images.guard import Guard
-from tui.images.inspect import MAX_PIXELS, inspect
+from tui.images.inspect import MAX_PIXELS, Facts, inspect
 from tui.images.originals import Originals
 from tui.images.pace import BACKOFF_BASE, Pace, Turn, backoff
 from tui.images.transport import GuardedTransport
 from tui.images.urls import host_of, normalise
 from tui.model import Picture, Reason, Refusal
+from tui.threads import Threads
 
 LARGE = 8 * 1024 * 1024
 """Bytes of a body from which on one is inspected at a time, by one thread: others would keep its memory each."""
+
+GLANCED_AT = 512 * 1024
+"""Bytes of a body up to which its structure is looked at on the event loop: a thread would cost as much again."""
 
 PATIENCE = 60.0
 """Seconds that a host may ask to be left alone before its images are put off to a later run."""
@@ -135,8 +137,9 @@ class Images:
             bandwidth=self.bandwidth,
             now=now,
         )
-        self._inspectors = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="inspect")
-        self._alone = ThreadPoolExecutor(1, thread_name_prefix="inspect-large")
+        self._inspectors = Threads(os.cpu_count() or 1, "inspect")
+        self._alone = Threads(1, "inspect-large")
+        self._glancing = 0 if decoding else GLANCED_AT
         self._originals = Originals(wanted=originals)
         self._attempts = attempts
         self._patience = patience
@@ -191,7 +194,7 @@ class Images:
     async def close(self) -> None:
         """Close every connection."""
         for inspectors in (self._inspectors, self._alone):
-            inspectors.shutdown(wait=False, cancel_futures=True)
+            inspectors.close()
         await self._transport.aclose()
 
     async def _fetched(self, url: str, trial: _Trial, began: Callable[[], None], redirects: int | None) -> Body:
@@ -213,11 +216,15 @@ class Images:
             self.inspecting += 1
             return body
 
+    async def _facts(self, body: Body) -> Facts:
+        if body.size <= self._glancing:
+            return self._inspect(body.content)
+        inspectors = self._alone if body.size > LARGE else self._inspectors
+        return await inspectors.run(partial(self._inspect, body.content))
+
     async def _verified(self, body: Body) -> Picture:
-        loop = asyncio.get_running_loop()
         try:
-            inspectors = self._alone if body.size > LARGE else self._inspectors
-            facts = await loop.run_in_executor(inspectors, self._inspect, body.content)
+            facts = await self._facts(body)
         except BaseException:
             body.content.close()
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -38,25 +39,25 @@ class Rule:
     source: str
     paths: str = ""
 
-    def applies(self, host: str, path: str) -> bool:
-        """Whether a URL is of this service."""
-        return bool(re.fullmatch(self.hosts, host) and re.search(self.paths, path))
-
 
 def originals(url: str) -> tuple[str, ...]:
     """Larger copies of what a normalised URL names, the best first, at most `MOST`, all on its own host.
 
     Empty where there are none to be known, and for a URL with a signature, which holds for it as it is only.
     """
+    rules = _rules_of(host_of(url))
     origin, path, query = _parts(url)
-    if _SIGNED.search(query) or _SIGNED_PATH.search(path):
-        return ()
-    host = host_of(url)
-    rule = next((rule for rule in RULES if rule.applies(host, path)), None)
-    if rule is None:
+    rule = next((rule for rule in rules if re.search(rule.paths, path)), None)
+    if rule is None or _SIGNED.search(query) or _SIGNED_PATH.search(path):
         return ()
     made = (origin + "?".join(filter(None, pair)) for pair in rule.rewrite(path, query))
     return tuple(dict.fromkeys(larger for larger in made if larger != url))[:MOST]
+
+
+@functools.lru_cache(maxsize=1024)
+def _rules_of(host: str) -> tuple[Rule, ...]:
+    """The rules that may hold for URLs of a host: most images of a run have the same few."""
+    return tuple(rule for rule in RULES if re.fullmatch(rule.hosts, host))
 
 
 def _parts(url: str) -> tuple[str, str, str]:

@@ -16,7 +16,12 @@ from tui.stores.reading import variants_of
 _IMAGE = """
 INSERT INTO vehicle_images (id, vehicle_id, image_url, storage_path, file_hash, file_size, mime_type, filename, source,
   source_url, position, is_primary, is_external, taken_at, variants, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?)
+SELECT :id, v.id, :image_url, :storage_path, :file_hash, :file_size, :mime_type, :filename, :source,
+  :source_url, :position, 0, 0, :taken_at, :variants, :at
+FROM vehicles v CROSS JOIN image_backfill_jobs j ON j.vehicle = v.seq
+WHERE v.id = :vehicle_id AND j.lease_token = :token AND j.lease_until > :now AND NOT EXISTS (
+  SELECT 1 FROM vehicle_images i
+  WHERE i.vehicle_id = :vehicle_id AND (i.file_hash = :file_hash OR i.source_url = :source_url))
 """
 
 _OUTCOME = """
@@ -31,34 +36,30 @@ ON CONFLICT (vehicle, source_url) DO UPDATE SET host = excluded.host, result = e
 
 def record(db: sqlite3.Connection, lease: Lease, image: StoredImage, now: float) -> bool:
     """Write the row of an image; False when the vehicle has these bytes or this URL already."""
+    values = {**_image_values(image), "token": lease.token or None, "at": rows.iso(now), "now": now}
     with writing(db):
+        if db.execute(_IMAGE, values).rowcount:
+            return True
         fence(db, lease, now)
-        known = db.execute(
-            "SELECT 1 FROM vehicle_images WHERE vehicle_id = ? AND (file_hash = ? OR source_url = ?) LIMIT 1",
-            (image.vehicle_id, image.file_hash, image.source_url),
-        ).fetchone()
-        if known is None:
-            db.execute(_IMAGE, _image_values(image, now))
-        return known is None
+        return False
 
 
-def _image_values(image: StoredImage, now: float) -> tuple[object, ...]:
-    return (
-        str(uuid.uuid4()),
-        image.vehicle_id,
-        image.image_url,
-        image.storage_path,
-        image.file_hash,
-        image.file_size,
-        image.mime_type,
-        image.storage_path.rpartition("/")[2],
-        SOURCE,
-        image.source_url,
-        image.position,
-        rows.iso(image.taken_at.timestamp()) if image.taken_at else None,
-        json.dumps(variants_of(image)),
-        rows.iso(now),
-    )
+def _image_values(image: StoredImage) -> dict[str, object]:
+    return {
+        "id": str(uuid.uuid4()),
+        "vehicle_id": image.vehicle_id,
+        "image_url": image.image_url,
+        "storage_path": image.storage_path,
+        "file_hash": image.file_hash,
+        "file_size": image.file_size,
+        "mime_type": image.mime_type,
+        "filename": image.storage_path.rpartition("/")[2],
+        "source": SOURCE,
+        "source_url": image.source_url,
+        "position": image.position,
+        "taken_at": rows.iso(image.taken_at.timestamp()) if image.taken_at else None,
+        "variants": json.dumps(variants_of(image)),
+    }
 
 
 def settle(db: sqlite3.Connection, lease: Lease, settlement: Settlement, now: float) -> None:

@@ -36,6 +36,10 @@ from tui.stores import StoreError
 from tui.stores.local import claims, intake, journal, marks, objects, pages, workers
 from tui.stores.local.database import Desk, open_database, open_for_looking, reading
 from tui.stores.local.faults import explained
+from tui.threads import Threads
+
+OBJECTS_AT_ONCE = 4
+"""Objects that are written at the same time: most of it is a wait for the disk."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,6 +66,7 @@ class LocalStore:
         self._clock = clock
         self._reader, self._scale = (Desk(reader, folder) for reader in readers)
         self._writer = Desk(writer, folder) if writer else None
+        self._shelvers = Threads(OBJECTS_AT_ONCE, "objects")
         self._roll = workers.Roll(folder / "workers")
 
     @classmethod
@@ -109,6 +114,7 @@ class LocalStore:
         await self._scale.close()
         if self._writer:
             await self._writer.close()
+        self._shelvers.close()
         self._roll.close()
 
     async def _read(
@@ -198,15 +204,15 @@ class LocalStore:
             with explained(self._folder):
                 return objects.put(self._folder / "objects", path, content)
 
-        return await asyncio.to_thread(put)
+        return await self._shelvers.run(put)
 
     async def record(self, lease: Lease, image: StoredImage) -> bool:
         """Write the row of an image; False when the vehicle has these bytes or this URL already."""
-        return await self._write(marks.record, lease, image, self._clock())
+        return await self._writing_desk().together(marks.record, lease, image, self._clock())
 
     async def settle(self, lease: Lease, settlement: Settlement) -> None:
         """Remember outcomes, mark the vehicle, end the lease; see `marks.settle`."""
-        await self._write(marks.settle, lease, settlement, self._clock())
+        await self._writing_desk().together(marks.settle, lease, settlement, self._clock())
 
     async def refusals(self) -> tuple[RefusalGroup, ...]:
         """Refused and deferred candidates by host and reason, the largest first."""
