@@ -20,6 +20,12 @@ def test_a_run_in_one_line() -> None:
     )
 
 
+def test_a_stop_says_what_it_waits_for() -> None:
+    assert progress_line(Snapshot("r", Phase.STOPPING, RunOptions(), in_flight=3)).startswith(
+        "stopping: 3 in flight   0 / 0 vehicles"
+    )
+
+
 def test_why_it_waits_is_in_it() -> None:
     seen = Snapshot("r", Phase.RUNNING, RunOptions(), trouble="the database restarts; trying again in 8 s\x1b[31m")
     assert progress_line(seen).endswith("   waiting: the database restarts; trying again in 8 s[31m")

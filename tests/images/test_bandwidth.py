@@ -7,8 +7,9 @@ import pytest
 
 from tests.images.loopback import Loopback, reply
 from tests.images.virtual import now, run
-from tui.images.bandwidth import Bandwidth
+from tui.images.bandwidth import DRAIN_SECONDS, Bandwidth
 from tui.images.fetch import Fetcher, Limits
+from tui.images.pace import Drained
 from tui.images.transport import GuardedTransport
 
 PIECE = 16_384
@@ -75,6 +76,33 @@ def test_who_gives_up_leaves_the_others_their_turn() -> None:
         await asyncio.wait({first, second, third})
         assert second.cancelled()
         assert await third == pytest.approx(2.0, abs=0.01)
+
+    run(main())
+
+
+def test_once_it_drains_who_cannot_end_in_time_gives_up_and_who_can_ends() -> None:
+    async def main() -> None:
+        bandwidth = Bandwidth(PIECE, clock=now)
+        large = [asyncio.create_task(pull(bandwidth, 80, readers=1)) for _ in range(8)]
+        small = asyncio.create_task(pull(bandwidth, 1, readers=1))
+        await asyncio.sleep(0.5)
+        bandwidth.drain()
+        ended = await asyncio.gather(*large, small, return_exceptions=True)
+        assert [type(end) for end in ended] == [Drained] * 8 + [type(None)]
+        assert now() == pytest.approx(0.5 + DRAIN_SECONDS, abs=0.01)
+
+    run(main())
+
+
+def test_a_limit_that_is_lifted_lets_all_end_that_it_kept_while_it_drains() -> None:
+    async def main() -> None:
+        bandwidth = Bandwidth(PIECE, clock=now)
+        task = asyncio.create_task(pull(bandwidth, 80))
+        bandwidth.drain()
+        await asyncio.sleep(DRAIN_SECONDS / 2)
+        bandwidth.retune(0)
+        await task
+        assert now() == pytest.approx(DRAIN_SECONDS / 2, abs=0.01)
 
     run(main())
 

@@ -35,9 +35,14 @@ def make(store: Store, web: Web) -> MakeTrickle:
     """A run over the store and the host; keyword arguments are run options."""
 
     def build(
-        pace: str = "unlimited", attempts: int = 2, clock: Callable[[], float] = time.time, **options: object
+        pace: str = "unlimited",
+        attempts: int = 2,
+        clock: Callable[[], float] = time.time,
+        bandwidth: int = 0,
+        **options: object,
     ) -> Trickle:
-        images = Images(Pace(PROFILES[pace]), guard=Guard(exempt=web.exempt), attempts=attempts)
-        return Trickle(store, images, RunOptions(pace=pace, **options), clock=clock)  # type: ignore[arg-type]
+        images = Images(Pace(PROFILES[pace]), guard=Guard(exempt=web.exempt), attempts=attempts, bandwidth=bandwidth)
+        chosen = RunOptions(pace=pace, bandwidth=bandwidth, **options)  # type: ignore[arg-type]
+        return Trickle(store, images, chosen, clock=clock)
 
     return build

@@ -155,9 +155,12 @@ def day_time(at: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
 
 
+def phase_name(phase: Phase, in_flight: int = 0) -> str:
+    """`running`; a pause or a stop that waits for requests says for how many."""
+    waits = phase in (Phase.PAUSING, Phase.STOPPING) and in_flight
+    return f"{phase.value}: {in_flight} in flight" if waits else phase.value
+
+
 def phase_words(phase: Phase, in_flight: int = 0) -> str:
-    """`▶ running`; a pause or a stop that waits for requests says for how many."""
-    words = phase.value
-    if phase in (Phase.PAUSING, Phase.STOPPING) and in_flight:
-        words = f"{words}: {in_flight} in flight"
-    return f"{PHASES[phase][0]} {words}"
+    """The same behind the phase's glyph: `▶ running`."""
+    return f"{PHASES[phase][0]} {phase_name(phase, in_flight)}"

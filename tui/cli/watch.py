@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from tui.app.words import MARKS, byte_rate, clean, duration, host_rate, host_trouble, plural
+from tui.app.words import MARKS, byte_rate, clean, duration, host_rate, host_trouble, phase_name, plural
 from tui.listings.intake import ImportReport
 from tui.model import LogLine, Snapshot, VehicleResult
 
@@ -42,8 +42,9 @@ def progress_line(snapshot: Snapshot) -> str:
     eta = f"   ETA {duration(snapshot.eta)}" if snapshot.eta is not None else ""
     trouble = f"   waiting: {clean(snapshot.trouble)}" if snapshot.trouble else ""
     hosts = "" if snapshot.phase.over else troubled(snapshot)
+    phase = phase_name(snapshot.phase, snapshot.in_flight)
     return (
-        f"{snapshot.phase.value}   {snapshot.vehicles_done:,} / {plural(snapshot.vehicles_total, 'vehicle')}   "
+        f"{phase}   {snapshot.vehicles_done:,} / {plural(snapshot.vehicles_total, 'vehicle')}   "
         f"{snapshot.tally.done:,} / {plural(snapshot.images_total, 'image')}   {counters(snapshot)}   "
         f"{snapshot.images_per_second:.1f} images/s   {byte_rate(snapshot.bytes_per_second)}{eta}{trouble}{hosts}"
     )

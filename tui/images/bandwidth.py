@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 
+from tui.images.pace import Drained
+
 CREDIT = 0.03
 """Seconds by which a timer may ring late without the bytes of that time being lost."""
+
+DRAIN_SECONDS = 10.0
+"""Seconds that bodies under way have to come in once a run drains, where a limit keeps them waiting."""
 
 
 class Bandwidth:
@@ -29,6 +35,7 @@ class Bandwidth:
         self._sleep = sleep
         self._owed = 0.0
         self._at = clock()
+        self._until = math.inf
         self._door = asyncio.Lock()
         self._changed = asyncio.Event()
 
@@ -38,8 +45,17 @@ class Bandwidth:
         self.limit = limit
         self._changed.set()
 
+    def drain(self) -> float:
+        """Let nobody wait for more than so many seconds from now; 0 where there is no limit that anybody waits for."""
+        self._until = self._clock() + DRAIN_SECONDS
+        self._changed.set()
+        return DRAIN_SECONDS if self.limit else 0.0
+
     async def take(self, size: int) -> float:
-        """Count `size` bytes that came and wait until more may come; returns the seconds that it took."""
+        """Count `size` bytes that came and wait until more may come; returns the seconds that it took.
+
+        Raises Drained where that would be too long after `drain`.
+        """
         if not self.limit:
             return 0.0
         began = self._clock()
@@ -47,7 +63,10 @@ class Bandwidth:
             self._pay()
             self._owed += size
             while (wait := self._pay()) > 0:
-                await self._change(wait)
+                left = self._until - self._clock()
+                if left <= 0:
+                    raise Drained
+                await self._change(min(wait, left))
         return self._clock() - began
 
     def _pay(self) -> float:

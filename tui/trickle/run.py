@@ -137,17 +137,19 @@ class Trickle:
 
     def stop(self) -> None:
         """Drain: end what is in flight, claim no more, release what is left. Other workers of the run go on."""
-        self._drain("stopping: requests in flight end, nothing new begins")
+        self._drain("stopping")
 
     def _drain(self, why: str) -> None:
         if self._stopping:
             return
         self._stopping = True
         self._images.pace.drain()
+        seconds = self._images.bandwidth.drain()
         for lane in self._lanes.values():
             lane.halt()
         self._changed.set()
-        self._progress.log(why)
+        late = f"; what the bandwidth limit keeps for more than {seconds:g} s is left to a later run" if seconds else ""
+        self._progress.log(f"{why}: requests in flight end, nothing new begins{late}")
 
     def _obey(self, wish: Wish) -> None:
         """Do what is wanted of the run, by whomever."""
@@ -155,7 +157,7 @@ class Trickle:
         if self._stopping or self._ended is not None:
             return
         if wish is Wish.STOP:
-            self._drain("the run was stopped from elsewhere: requests in flight end, nothing new begins")
+            self._drain("the run was stopped from elsewhere")
         elif wish is Wish.PAUSE and not paused:
             self._hold("the run was paused from elsewhere")
         elif wish is Wish.RUN and paused:
