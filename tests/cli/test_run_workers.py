@@ -4,36 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing, nullcontext
+from collections.abc import Iterator
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.crew import crew
+from tests.cli.conftest import IMAGES, VEHICLES, Make
+from tests.support.crew import crew, said, under_way, until
 from tests.support.sidecar import our_sql
 from tests.support.stack import Project
-from tests.support.web import Web, serving
+from tests.support.web import Web
 from tests.support.world import assert_sound, listing, states
-from tui.cli.merged import merged
-from tui.cli.worker import Message, Part
-from tui.cli.workers import Workers, split
+from tui.cli.worker import Hold, Message, News, Part
+from tui.cli.workers import split
 from tui.demo import open_demo
 from tui.model import (
+    HostPace,
     Lane,
     LogLine,
     Mark,
     Phase,
-    Placeholder,
     Problem,
     RunOptions,
     Snapshot,
@@ -44,59 +44,7 @@ from tui.model import (
 )
 from tui.settings import load_settings
 from tui.stores import Store, open_store
-
-VEHICLES, IMAGES = 12, 2
-
-
-@pytest.fixture
-async def web() -> AsyncIterator[Web]:
-    async with serving() as host:
-        yield host
-
-
-@pytest.fixture
-async def store(tmp_path: Path, web: Web) -> AsyncIterator[Store]:
-    opened = await open_store(f"local:{tmp_path / 'store'}")
-    await opened.intake([listing(web, number, IMAGES) for number in range(VEHICLES)])
-    yield opened
-    await opened.close()
-
-
-Make = Callable[..., Workers]
-
-
-@pytest.fixture
-def make(tmp_path: Path, web: Web, store: Store) -> Make:
-    """So many workers on the store."""
-
-    def build(workers: int, **options: object) -> Workers:
-        return crew(store, f"local:{tmp_path / 'store'}", web.port, workers, **options)
-
-    return build
-
-
-async def until(condition: Callable[[], Any], within: float = 30.0) -> None:
-    async with asyncio.timeout(within):
-        while not condition():  # noqa: ASYNC110 - what is awaited is other processes' doing
-            await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def under_way(work: Workers, web: Web, holding: int) -> AsyncIterator[asyncio.Task[Snapshot]]:
-    """Workers that wait for the answers to so many requests; none of them is left in the end."""
-    web.hold.clear()
-    task = asyncio.create_task(work.run())
-    try:
-        await until(lambda: web.holding >= holding or task.done())
-        yield task
-    finally:
-        web.hold.set()
-        work.cut()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-def said(work: Workers, words: str) -> list[str]:
-    return [line.text for line in work.snapshot().log if words in line.text]
+from tui.trickle.likeness import Sight
 
 
 @given(st.integers(1, 10_000), st.integers(1, 64))
@@ -283,46 +231,19 @@ def test_a_part_and_a_message_come_through_a_pipe_as_they_were() -> None:
             *("r", Phase.PAUSED, options, 1.5, 5, 2, 9, Tally(1, 2, 3, 4, 5, {"gone": 3})),
             lanes=(lane,),
             similar=1,
-            placeholders=(Placeholder("host", 6, "http://host/"),),
+            hosts=(HostPace("host", 2.5, 16, 1, 3.0, "HTTP 429", math.inf),),
         ),
         (VehicleResult("v", "V", "failed", 3, 0, "gone ×3"),),
         (LogLine(1.0, "two\nlines", "warn"),),
         last=True,
         error="x",
+        sights=(Sight("host", "00ff", "http://host/"),),
     )
     line = message.encoded()
     assert line.count("\n") == 1
     assert Message.decoded(line.encode()) == message
-
-
-def test_rates_and_what_is_to_come_are_of_those_that_go_on() -> None:
-    options = RunOptions(limit=50)
-    whole = Snapshot("r", Phase.STARTING, RunOptions(limit=100), elapsed=10.0)
-    ended = Snapshot("r", Phase.FINISHED, options, vehicles_total=50, vehicles_done=50, images_per_second=9.0)
-    going = Snapshot(
-        *("r", Phase.RUNNING, options),
-        vehicles_total=50,
-        vehicles_done=10,
-        images_total=200,
-        tally=Tally(stored=40),
-        images_per_second=4.0,
-    )
-    seen = merged(whole, [ended, going], [going])
-    assert (seen.phase, seen.vehicles_done, seen.vehicles_total, seen.workers) == (Phase.RUNNING, 60, 100, 1)
-    assert (seen.images_per_second, seen.eta) == (4.0, 40.0)
-    assert merged(whole, [], []).phase is Phase.STARTING
-
-
-def test_placeholders_that_several_workers_noticed_are_one() -> None:
-    end = Snapshot("r", Phase.FINISHED, RunOptions(), similar=2)
-    one, other, both = (
-        Placeholder("a", 5, "http://a/"),
-        Placeholder("b", 6, "http://b/"),
-        Placeholder("a", 12, "http://a/"),
-    )
-    parts = [replace(end, placeholders=(one, other)), replace(end, placeholders=(replace(one, vehicles=7),))]
-    whole = merged(end, parts, [])
-    assert (whole.similar, whole.placeholders) == (4, (both, other))
+    news = News((Sight("host", "00ff", "http://host/"),), (Hold("host", 3.0, "HTTP 429"),))
+    assert News.decoded(news.encoded()) == news
 
 
 @pytest.fixture(scope="module")

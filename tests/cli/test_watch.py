@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tui.cli.watch import progress_line
+from tui.cli.watch import progress_line, troubled
 from tui.model import HostPace, Phase, RunOptions, Snapshot, Tally
 
 
@@ -42,4 +42,6 @@ def test_hosts_that_are_asked_less_often_are_in_it_those_that_are_down_first() -
         "   [31mdead.example 4/s: down (connection, 8 in a row), next try in 11 s   busy.example 4/s: 429, next in 3 s"
         "   + 1 more host"
     )
-    assert "dead" not in progress_line(Snapshot("r", Phase.FINISHED, RunOptions(), hosts=hosts))
+    over = Snapshot("r", Phase.FINISHED, RunOptions(), hosts=hosts)
+    assert "dead" not in progress_line(over)
+    assert troubled(over, 3)[1:] == ["busy.example 4/s: 429, next in 3 s", "slow.example 2.5/s: narrowed from 4/s"]

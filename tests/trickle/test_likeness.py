@@ -14,7 +14,7 @@ from tui.images.inspect import inspect
 from tui.model import Picture, Placeholder, StoredImage
 from tui.stores import Store
 from tui.trickle import likeness
-from tui.trickle.likeness import VEHICLES, Album, Placeholders
+from tui.trickle.likeness import VEHICLES, Album, Placeholders, Seen, Sight
 
 
 def scene(seed: int) -> Image.Image:
@@ -65,23 +65,38 @@ def test_flat_pictures_and_those_that_were_not_decoded_look_like_nothing() -> No
         assert album.first_look(flat) == ""
 
 
+RARE, NEARLY, NEWS, PLACEHOLDER = Seen
+
+
 def test_a_picture_of_many_vehicles_is_news_once() -> None:
     placeholders = Placeholders()
-    seen = [placeholders.see("a", "look", f"http://a/{n}") for n in range(VEHICLES + 2)]
-    assert seen == [(False, False)] * (VEHICLES - 1) + [(True, True), (True, False), (True, False)]
-    assert [placeholders.see("b", "look", "http://b/") for _ in range(VEHICLES - 1)] == [(False, False)] * (
-        VEHICLES - 1
-    )
+    seen = [placeholders.see(Sight("a", "look", f"http://a/{n}")) for n in range(VEHICLES + 2)]
+    before = [*[RARE] * (VEHICLES - 2), NEARLY]
+    assert seen == [*before, NEWS, PLACEHOLDER, PLACEHOLDER]
+    assert [placeholders.see(Sight("b", "look", "http://b/")) for _ in range(VEHICLES - 1)] == before
     assert placeholders.noticed() == (Placeholder("a", VEHICLES + 2, "http://a/0"),)
+
+
+def test_of_several_processes_each_knows_as_much_as_the_one_that_counts_for_all() -> None:
+    one, other, whole = Placeholders(), Placeholders(), Placeholders()
+    for process in (one, other):
+        process.tell = whole.see
+    sights = [Sight("a", "look", f"http://a/{n}") for n in range(VEHICLES + 1)]
+    for sight in sights[: VEHICLES - 1]:
+        assert one.see(sight) is not PLACEHOLDER
+    for sight in whole.to_learn():
+        other.learn(sight)
+    assert (other.see(sights[-2]), one.see(sights[-1])) == (PLACEHOLDER, PLACEHOLDER), "whoever counts has the news"
+    assert whole.noticed() == (Placeholder("a", VEHICLES + 1, "http://a/0"),)
 
 
 def test_what_is_remembered_is_bounded() -> None:
     placeholders = Placeholders()
     for number in range(likeness.MOST_SIGHTS * 2):
-        placeholders.see("a", str(number), "http://a/")
+        placeholders.see(Sight("a", str(number), "http://a/"))
         if number % 1000 == 0:
-            placeholders.see("a", "again", "http://a/again")
-    assert len(placeholders._sights) <= likeness.MOST_SIGHTS
+            placeholders.see(Sight("a", "again", "http://a/again"))
+    assert len(placeholders._counts) <= likeness.MOST_SIGHTS
     assert [shown.example_url for shown in placeholders.noticed()] == ["http://a/again"]
 
 

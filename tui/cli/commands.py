@@ -82,6 +82,7 @@ def _closing_words(snapshot: Snapshot) -> str:
         f"  {clean(shown.host)} shows the same picture for {shown.vehicles:,} vehicles: {clean(shown.example_url)}"
         for shown in snapshot.placeholders
     ]
+    lines += [f"  {told}" for told in watch.troubled(snapshot, 10)]
     return "\n".join(lines)
 
 

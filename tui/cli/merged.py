@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tui.model import Lane, Phase, Placeholder, Snapshot
+from tui.model import HostPace, Lane, Phase, Snapshot
 from tui.model.fleet import to_come, together, total_of
 
 
@@ -31,21 +31,41 @@ def merged(whole: Snapshot, parts: Sequence[Snapshot], going: Sequence[Snapshot]
         bytes_per_second=sum(part.bytes_per_second for part in going),
         lanes=_lanes(going),
         similar=sum(part.similar for part in parts),
-        placeholders=_placeholders(parts),
+        hosts=_hosts(counting),
         trouble=next((part.trouble for part in going if part.trouble), ""),
         workers=max(1, len(going)),
     )
     return _averaged(seen) if phase.over else replace(seen, eta=_eta(seen))
 
 
-def _placeholders(parts: Sequence[Snapshot]) -> tuple[Placeholder, ...]:
-    """Those of all workers: each has noticed for itself."""
-    found: dict[tuple[str, str], Placeholder] = {}
-    for shown in (shown for part in parts for shown in part.placeholders):
-        key = shown.host, shown.example_url
-        others = found[key].vehicles if key in found else 0
-        found[key] = replace(shown, vehicles=shown.vehicles + others)
-    return tuple(sorted(found.values(), key=lambda shown: -shown.vehicles))
+def _hosts(parts: Sequence[Snapshot]) -> tuple[HostPace, ...]:
+    """Those that a worker tells of, and it tells of those alone that it has trouble with."""
+    told: dict[str, list[HostPace]] = {}
+    for pace in (pace for part in parts for pace in part.hosts):
+        told.setdefault(pace.host, []).append(pace)
+    return tuple(_host(paces, len(parts)) for paces in told.values())
+
+
+def _host(told: Sequence[HostPace], workers: int) -> HostPace:
+    """A host for all workers: in the worst trouble that one of them tells of, until the first of these is out of it.
+
+    Workers that tell nothing of it ask as often as they may.
+    """
+    worst = max(told, key=lambda pace: (pace.open, pace.wait))
+    alike = [pace for pace in told if (pace.open, pace.wait > 0) == (worst.open, worst.wait > 0)]
+    calm = [replace(worst, rate=worst.ceiling, in_flight=0)] * (workers - len(told))
+    note = worst.note
+    if len(alike) < workers:
+        note = f"{note or ('held off' if worst.wait else 'narrowed')} for {len(alike)} of {workers} workers"
+    return replace(
+        worst,
+        rate=sum(pace.rate for pace in (*told, *calm)),
+        ceiling=sum(pace.ceiling for pace in (*told, *calm)),
+        slots=sum(pace.slots for pace in (*told, *calm)),
+        in_flight=sum(pace.in_flight for pace in told),
+        wait=min(pace.wait for pace in alike),
+        note=note,
+    )
 
 
 def _vehicles_ahead(part: Snapshot) -> int:

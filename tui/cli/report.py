@@ -41,7 +41,7 @@ def _host_object(host: HostPace) -> dict[str, object]:
     return {
         "host": clean(host.host),
         "rate": None if math.isinf(host.rate) else round(host.rate, 2),
-        "ceiling": None if math.isinf(host.ceiling) else host.ceiling,
+        "ceiling": None if math.isinf(host.ceiling) else round(host.ceiling, 2),
         "open": host.open,
         "wait_s": round(host.wait, 1),
         "trouble": host_trouble(host),

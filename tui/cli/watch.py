@@ -41,7 +41,7 @@ def progress_line(snapshot: Snapshot) -> str:
     """A run in one line."""
     eta = f"   ETA {duration(snapshot.eta)}" if snapshot.eta is not None else ""
     trouble = f"   waiting: {clean(snapshot.trouble)}" if snapshot.trouble else ""
-    hosts = "" if snapshot.phase.over else troubled(snapshot)
+    hosts = "" if snapshot.phase.over else "".join(f"   {told}" for told in troubled(snapshot, 2))
     phase = phase_name(snapshot.phase, snapshot.in_flight)
     return (
         f"{phase}   {snapshot.vehicles_done:,} / {plural(snapshot.vehicles_total, 'vehicle')}   "
@@ -50,12 +50,12 @@ def progress_line(snapshot: Snapshot) -> str:
     )
 
 
-def troubled(snapshot: Snapshot) -> str:
-    """The hosts that get fewer requests than the settings allow: the first two, and how many more there are."""
+def troubled(snapshot: Snapshot, most: int) -> list[str]:
+    """The hosts that get fewer requests than the settings allow, at most so many, and how many more there are."""
     hosts = [host for host in snapshot.hosts if host_trouble(host)]
     hosts.sort(key=lambda host: (not host.open, -host.wait))
-    told = [f"   {clean(host.host)} {host_rate(host.rate)}: {host_trouble(host)}" for host in hosts[:2]]
-    return "".join(told) + (f"   + {plural(len(hosts) - 2, 'more host')}" if len(hosts) > 2 else "")
+    told = [f"{clean(host.host)} {host_rate(host.rate)}: {host_trouble(host)}" for host in hosts[:most]]
+    return [*told, f"+ {plural(len(hosts) - most, 'more host')}"] if len(hosts) > most else told
 
 
 class Runner(Protocol):

@@ -1,7 +1,8 @@
 """One process of `run --workers N`: it works its part, tells how it goes, and never outlives who started it.
 
-On stdin come a line with its part, then `stop` and `cut`, and the end once nobody listens any more; on stdout go
-messages, each a line with a JSON object. A key is in neither: the settings are read again, from the same sources.
+On stdin come a line with its part, then `stop`, `cut` and news, and the end once nobody listens any more; on stdout
+go messages. Parts, news and messages are lines with a JSON object. A key is in none: the settings are read again, from
+the same sources.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
+from tui.app.words import host_trouble
 from tui.cli import watch
-from tui.model import Lane, LogLine, Mark, Phase, Placeholder, Problem, Snapshot, Tally, VehicleResult
+from tui.model import HostPace, Lane, LogLine, Mark, Phase, Problem, Snapshot, Tally, VehicleResult
 from tui.settings import load_settings
 from tui.stores.reading import options_from
+from tui.trickle.likeness import Sight
 from tui.trickle.run import Trickle
 from tui.trickle.session import open_session
 
@@ -54,6 +57,34 @@ class Part:
         return cls(**content | {"organization_ids": tuple(content["organization_ids"]), "exempt": exempt})
 
 
+class Hold(NamedTuple):
+    """A host that asked to be left alone for so many seconds; `note` says why."""
+
+    host: str
+    seconds: float
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a worker learns from the others: pictures that are placeholders, and hosts to be left alone."""
+
+    placeholders: tuple[Sight, ...] = ()
+    holds: tuple[Hold, ...] = ()
+
+    def encoded(self) -> bytes:
+        """One line."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @classmethod
+    def decoded(cls, line: bytes) -> News:
+        """What `encoded` gave."""
+        content = json.loads(line)
+        return cls(
+            tuple(Sight(*sight) for sight in content["placeholders"]), tuple(Hold(*hold) for hold in content["holds"])
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """How a worker stands: its snapshot (without what nobody prints), and what is new since the last message."""
@@ -62,6 +93,7 @@ class Message:
     seen: Snapshot | None = None
     results: tuple[VehicleResult, ...] = ()
     log: tuple[LogLine, ...] = ()
+    sights: tuple[Sight, ...] = ()
     last: bool = False
     error: str = ""
 
@@ -78,6 +110,7 @@ class Message:
             seen=_snapshot(content["seen"]) if content["seen"] else None,
             results=tuple(VehicleResult(**result) for result in content["results"]),
             log=tuple(LogLine(**entry) for entry in content["log"]),
+            sights=tuple(Sight(*sight) for sight in content["sights"]),
             last=content["last"],
             error=content["error"],
         )
@@ -92,8 +125,8 @@ def _snapshot(content: dict[str, Any]) -> Snapshot:
             "options": options_from(content["options"]),
             "tally": Tally(**content["tally"]),
             "lanes": tuple(lanes),
-            "placeholders": tuple(Placeholder(**shown) for shown in content["placeholders"]),
-            **dict.fromkeys(("history", "organizations", "hosts", "log"), ()),
+            "hosts": tuple(HostPace(**host) for host in content["hosts"]),
+            **dict.fromkeys(("history", "organizations", "placeholders", "log"), ()),
         }
     )
 
@@ -105,7 +138,9 @@ class _Teller:
         self._trickle = trickle
         self._results = 0
         self._lines = watch.Lines()
+        self._sights: list[Sight] = []
         self._over = asyncio.Event()
+        trickle.placeholders.tell = self._sights.append
 
     async def tell(self) -> None:
         """Tell every now and then until `end`, and then once more."""
@@ -125,8 +160,11 @@ class _Teller:
         seen = self._trickle.snapshot()
         fresh = self._trickle.results[self._results :]
         self._results += len(fresh)
-        bare = replace(seen, history=(), organizations=(), hosts=(), log=())
-        return Message(self._trickle.worker, bare, fresh, self._lines.fresh(seen), last, seen.error)
+        sights = tuple(self._sights)
+        self._sights.clear()
+        hosts = tuple(host for host in seen.hosts if host_trouble(host))
+        bare = replace(seen, history=(), organizations=(), hosts=hosts, placeholders=(), log=())
+        return Message(self._trickle.worker, bare, fresh, self._lines.fresh(seen), sights, last, seen.error)
 
 
 async def _say(message: Message) -> None:
@@ -142,11 +180,23 @@ def _write(text: str) -> None:
 
 async def _listen(orders: asyncio.StreamReader, trickle: Trickle) -> None:
     while line := await orders.readline():
-        if line.strip() == b"cut":
-            trickle.cut()
-        else:
-            trickle.stop()
+        match line:
+            case b"stop\n":
+                trickle.stop()
+            case b"cut\n":
+                trickle.cut()
+            case news:
+                _learn(trickle, news)
     trickle.stop()
+
+
+def _learn(trickle: Trickle, line: bytes) -> None:
+    with contextlib.suppress(ValueError):  # the last line of one that was killed may be cut
+        news = News.decoded(line)
+        for sight in news.placeholders:
+            trickle.placeholders.learn(sight)
+        for hold in news.holds:
+            trickle.hold_off(*hold)
 
 
 async def _work(part: Part, orders: asyncio.StreamReader) -> None:

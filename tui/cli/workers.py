@@ -10,20 +10,27 @@ import tempfile
 import time
 from asyncio.subprocess import PIPE, Process
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import IO
 
 from tui.app.words import plural
 from tui.cli.merged import merged
-from tui.cli.worker import LONGEST_LINE, Message, Part
-from tui.model import LogLine, Phase, Problem, RunOptions, RunRecord, Snapshot, VehicleResult
+from tui.cli.worker import LONGEST_LINE, Hold, Message, News, Part
+from tui.model import HostPace, LogLine, Phase, Problem, RunOptions, RunRecord, Snapshot, VehicleResult
+from tui.trickle.likeness import Placeholders, Seen, Sight, news_of
 from tui.trickle.progress import LOG_LINES
 from tui.trickle.run import new_run_id
 from tui.trickle.session import Session
 
 END_SECONDS = 10.0
 """What workers have to end in when this process cannot wait for them any longer."""
+
+SHORTEST_HOLD = 1.0
+"""Seconds of a host's hold-off from which on it is passed on: a shorter one is over before the others have heard."""
+
+LONGER = 0.5
+"""Seconds by which a hold-off has to end later than the last one to be another one."""
 
 
 def split(limit: int, workers: int) -> tuple[int, ...]:
@@ -109,7 +116,7 @@ class Worker:
     def remains(self) -> Snapshot | None:
         """What it told last, with nothing ahead of it any more."""
         seen = self.seen
-        return seen and replace(seen, vehicles_total=seen.vehicles_done, images_total=seen.tally.done)
+        return seen and replace(seen, vehicles_total=seen.vehicles_done, images_total=seen.tally.done, hosts=())
 
 
 class Workers:
@@ -130,6 +137,8 @@ class Workers:
         self._ended: list[Snapshot] = []
         self._results: list[VehicleResult] = []
         self._log: deque[LogLine] = deque(maxlen=LOG_LINES)
+        self._placeholders = Placeholders()
+        self._held: dict[str, float] = {}
         self._error = ""
         self._orders: list[bytes] = []
         self._phase = Phase.STARTING
@@ -156,6 +165,7 @@ class Workers:
             elapsed=(self._over or time.monotonic()) - self._began,
             log=tuple(self._log),
             error=self._error,
+            placeholders=self._placeholders.noticed(),
         )
         return merged(whole, [*self._ended, *going], going)
 
@@ -208,6 +218,7 @@ class Workers:
     async def _work(self, number: int, part: Part) -> Worker:
         worker = await Worker.start(number, part)
         self._live.append(worker)
+        worker.send(News(placeholders=self._placeholders.to_learn()).encoded())
         for order in self._orders:
             worker.send(order)
         try:
@@ -228,6 +239,32 @@ class Workers:
         self._log.extend(replace(line, text=f"{worker.number} · {line.text}") for line in message.log)
         if message.error and message.last:
             self._error = self._error or message.error
+        for sight in message.sights:
+            self._see(sight)
+        for host in message.seen.hosts if message.seen else ():
+            self._pass_on(worker, host)
+
+    def _see(self, sight: Sight) -> None:
+        """Count a picture for all workers, and let them know when the next vehicle makes it a placeholder."""
+        seen = self._placeholders.see(sight)
+        if seen is Seen.NEARLY:
+            self._tell(self._live, News(placeholders=(sight,)))
+        if seen is Seen.NEWS:
+            self._log.append(LogLine(time.time(), news_of(sight), "warn"))
+
+    def _pass_on(self, worker: Worker, host: HostPace) -> None:
+        """What a host has asked one worker for holds for all of them; whether it is down each finds out for itself."""
+        until = time.monotonic() + host.wait
+        if host.open or host.wait < SHORTEST_HOLD or until < self._held.get(host.host, 0.0) + LONGER:
+            return
+        self._held[host.host] = until
+        others = [other for other in self._live if other is not worker]
+        self._tell(others, News(holds=(Hold(host.host, host.wait, host.note),)))
+
+    @staticmethod
+    def _tell(workers: Sequence[Worker], news: News) -> None:
+        for worker in workers:
+            worker.send(news.encoded())
 
     async def _bury(self, worker: Worker) -> None:
         """Tell the store that one has died, which would take it for alive for a while."""

@@ -26,7 +26,7 @@ from tui.model import (
     VehicleResult,
 )
 from tui.stores import LeaseLost, Store
-from tui.trickle.likeness import Album
+from tui.trickle.likeness import Album, Sight
 from tui.trickle.progress import LaneView, Progress
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ class VehicleLane:
         if earlier:
             self._bench.progress.count_similar()
         look = self._album.first_look(picture)
-        return earlier, bool(look) and self._bench.progress.is_placeholder(candidate.host, look, candidate.url)
+        return earlier, bool(look) and self._bench.progress.is_placeholder(Sight(candidate.host, look, candidate.url))
 
     def _refused(self, candidate: Candidate, refusal: Refusal) -> Outcome:
         known = self._known.get(candidate.url)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import Enum, auto
+from typing import NamedTuple
 
 from tui.model import Picture, Placeholder, StoredImage
 
@@ -34,8 +36,25 @@ def _bits(perceptual_hash: str) -> int | None:
     return bits if bits.bit_count() in TELLING else None
 
 
+class Sight(NamedTuple):
+    """A vehicle that a host shows a picture for, as the first of its pictures that look like that."""
+
+    host: str
+    look: str
+    url: str
+
+
+class Seen(Enum):
+    """What is known of a picture once one more vehicle was seen with it."""
+
+    RARE = auto()
+    NEARLY = auto()  # the next vehicle makes it a placeholder
+    NEWS = auto()  # a placeholder from now on
+    PLACEHOLDER = auto()
+
+
 @dataclass(slots=True)
-class _Sight:
+class _Count:
     vehicles: int
     url: str
 
@@ -43,33 +62,54 @@ class _Sight:
 class Placeholders:
     """Pictures by host, and for how many vehicles each was shown in this run.
 
-    What was seen longest ago is forgotten first; a placeholder comes again and again.
+    What was seen longest ago is forgotten first; a placeholder comes again and again. Where a run has several
+    processes, `tell` hands each sight to the one that counts them all: it is the one that has news, and what it finds
+    out is to be learned here.
     """
 
     def __init__(self) -> None:
-        self._sights: OrderedDict[tuple[str, str], _Sight] = OrderedDict()
-        self._noticed: dict[tuple[str, str], _Sight] = {}
+        self.tell: Callable[[Sight], object] | None = None
+        self._counts: OrderedDict[tuple[str, str], _Count] = OrderedDict()
+        self._noticed: dict[tuple[str, str], _Count] = {}
 
-    def see(self, host: str, look: str, url: str) -> tuple[bool, bool]:
-        """One more vehicle has a picture: whether it is a placeholder, and whether that is news."""
-        key = host, look
+    def see(self, sight: Sight) -> Seen:
+        """One more vehicle has a picture."""
+        if self.tell:
+            self.tell(sight)
+        key = sight.host, sight.look
         if known := self._noticed.get(key):
             known.vehicles += 1
-            return True, False
-        sight = self._sights.pop(key, None) or _Sight(0, url)
-        sight.vehicles += 1
-        if sight.vehicles >= VEHICLES and len(self._noticed) < MOST_NOTICED:
-            self._noticed[key] = sight
-            return True, True
-        self._sights[key] = sight
-        if len(self._sights) > MOST_SIGHTS:
-            self._sights.popitem(last=False)
-        return False, False
+            return Seen.PLACEHOLDER
+        count = self._counts.pop(key, None) or _Count(0, sight.url)
+        count.vehicles += 1
+        if count.vehicles >= VEHICLES and len(self._noticed) < MOST_NOTICED:
+            self._noticed[key] = count
+            return Seen.PLACEHOLDER if self.tell else Seen.NEWS
+        self._counts[key] = count
+        if len(self._counts) > MOST_SIGHTS:
+            self._counts.popitem(last=False)
+        return Seen.NEARLY if count.vehicles == VEHICLES - 1 else Seen.RARE
+
+    def learn(self, sight: Sight) -> None:
+        """Take a picture for a placeholder from the next vehicle on."""
+        key = sight.host, sight.look
+        count = self._counts.pop(key, None) or _Count(0, sight.url)
+        self._noticed.setdefault(key, count)
 
     def noticed(self, most: int = 20) -> tuple[Placeholder, ...]:
         """The placeholders so far, those of most vehicles first."""
-        found = [Placeholder(host, sight.vehicles, sight.url) for (host, _), sight in self._noticed.items()]
+        found = [Placeholder(host, count.vehicles, count.url) for (host, _), count in self._noticed.items()]
         return tuple(sorted(found, key=lambda one: -one.vehicles)[:most])
+
+    def to_learn(self) -> tuple[Sight, ...]:
+        """The pictures that are placeholders from the next vehicle on, wherever it is."""
+        nearly = {key: count for key, count in self._counts.items() if count.vehicles >= VEHICLES - 1}
+        return tuple(Sight(host, look, count.url) for (host, look), count in (self._noticed | nearly).items())
+
+
+def news_of(sight: Sight) -> str:
+    """What is said once of a placeholder."""
+    return f"{sight.host} shows the same picture for {VEHICLES} vehicles, a placeholder it seems: {sight.url}"
 
 
 class Album:

@@ -22,7 +22,7 @@ from tui.model import (
     VehicleResult,
     Workload,
 )
-from tui.trickle.likeness import VEHICLES, Placeholders
+from tui.trickle.likeness import Placeholders, Seen, Sight, news_of
 
 WINDOW = 10
 """Seconds over which rates are averaged."""
@@ -122,7 +122,7 @@ class Progress:
         self._done: Counter[str] = Counter()
         self._lanes: dict[int, LaneView] = {}
         self._log: deque[LogLine] = deque(maxlen=LOG_LINES)
-        self._placeholders = Placeholders()
+        self.placeholders = Placeholders()
         self._similar = 0
 
     def expect(self, work: dict[str, Workload], sharing: int = 1) -> None:
@@ -184,12 +184,12 @@ class Progress:
         """An image looks like an earlier one of its vehicle."""
         self._similar += 1
 
-    def is_placeholder(self, host: str, look: str, url: str) -> bool:
+    def is_placeholder(self, sight: Sight) -> bool:
         """Whether a host shows this picture for so many vehicles that it is a placeholder; one more has it now."""
-        shown, news = self._placeholders.see(host, look, url)
-        if news:
-            self.log(f"{host} shows the same picture for {VEHICLES} vehicles, a placeholder it seems: {url}", "warn")
-        return shown
+        seen = self.placeholders.see(sight)
+        if seen is Seen.NEWS:
+            self.log(news_of(sight), "warn")
+        return seen in (Seen.NEWS, Seen.PLACEHOLDER)
 
     def log(self, text: str, level: str = "info") -> None:
         """Tell something about the run."""
@@ -250,7 +250,7 @@ class Progress:
             error=error,
             trouble=trouble,
             similar=self._similar,
-            placeholders=self._placeholders.noticed(),
+            placeholders=self.placeholders.noticed(),
             workers=workers,
         )
 

@@ -16,6 +16,7 @@ from tui.images.pace import PROFILES
 from tui.model import Lease, Phase, Problem, RunOptions, RunRecord, Settlement, Snapshot, VehicleResult, Wish, Workload
 from tui.stores import LeaseLost, Store
 from tui.trickle.lane import Bench, VehicleLane
+from tui.trickle.likeness import Placeholders
 from tui.trickle.progress import Progress
 from tui.trickle.reporter import Once, Reporter
 
@@ -90,6 +91,11 @@ class Trickle:
         return tuple(self._progress.results)
 
     @property
+    def placeholders(self) -> Placeholders:
+        """The pictures that are counted in this run."""
+        return self._progress.placeholders
+
+    @property
     def phase(self) -> Phase:
         """Where the run stands at this moment."""
         if self._ended is not None:
@@ -134,6 +140,10 @@ class Trickle:
         self._images.pace.resume()
         self._changed.set()
         self._progress.log(why)
+
+    def hold_off(self, host: str, seconds: float, note: str) -> None:
+        """Ask a host for nothing for so long, as it has told another process of the run; `note` says why."""
+        self._images.pace.hold_off(host, seconds, note)
 
     def stop(self) -> None:
         """Drain: end what is in flight, claim no more, release what is left. Other workers of the run go on."""
