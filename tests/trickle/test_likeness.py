@@ -11,7 +11,7 @@ from tests.support.web import HOST, Web
 from tests.support.world import listing, vehicles
 from tests.trickle.conftest import MakeTrickle
 from tui.images.inspect import inspect
-from tui.model import Picture, Placeholder, StoredImage
+from tui.model import Look, Picture, Placeholder, StoredImage
 from tui.stores import Store
 from tui.trickle import likeness
 from tui.trickle.likeness import VEHICLES, Album, Placeholders, Seen, Sight
@@ -90,6 +90,23 @@ def test_of_several_processes_each_knows_as_much_as_the_one_that_counts_for_all(
     assert whole.noticed() == (Placeholder("a", VEHICLES + 1, "http://a/0"),)
 
 
+def test_what_was_stored_before_counts_once_for_each_vehicle() -> None:
+    known, url = "00ff00ff00ff00ff", "http://a/soon.jpg"
+    placeholders = Placeholders()
+    placeholders.recall([Look(f"v{n // 2}", url, f"{n}", known) for n in range(2 * (VEHICLES - 2))])
+    placeholders.recall([Look("w", "no web address", "0", known), Look("w", "", "0", "")])
+    assert placeholders.noticed() == ()
+    assert [placeholders.see(Sight("a", known, url)) for _ in range(2)] == [NEARLY, NEWS]
+
+
+def test_what_was_a_placeholder_before_is_shown_once_it_comes_again() -> None:
+    placeholders = Placeholders()
+    placeholders.recall([Look(f"v{n}", "http://a/soon.jpg", "0011", "") for n in range(VEHICLES + 1)])
+    assert (placeholders.noticed(), len(placeholders.to_learn())) == ((), 1)
+    assert placeholders.see(Sight("a", "0011", "http://a/1")) is NEWS
+    assert placeholders.noticed() == (Placeholder("a", VEHICLES + 2, "http://a/soon.jpg"),)
+
+
 def test_what_is_remembered_is_bounded() -> None:
     placeholders = Placeholders()
     for number in range(likeness.MOST_SIGHTS * 2):
@@ -108,6 +125,15 @@ async def test_near_duplicates_are_kept_and_flagged(store: Store, web: Web, make
     images = await store.images(vehicle.id)
     assert [image.similar_to for image in images] == ["", "", images[0].source_url]
     assert (seen.tally.stored, seen.similar) == (3, 1)
+
+
+async def test_a_placeholder_is_noticed_over_several_runs(store: Store, web: Web, make: MakeTrickle) -> None:
+    web.answers |= {f"v{n}/{n * 64}": (200, jpeg(99)) for n in range(VEHICLES)}
+    await store.intake([listing(web, number, images=2) for number in range(VEHICLES)])
+    for number in range(VEHICLES):
+        seen = await make(limit=1).run()
+        assert len(seen.placeholders) == (number == VEHICLES - 1)
+    assert seen.placeholders[0].vehicles == VEHICLES
 
 
 async def test_a_placeholder_is_stored_and_flagged_once_it_is_noticed(

@@ -18,7 +18,7 @@ from tui.app.words import plural
 from tui.cli.merged import merged
 from tui.cli.worker import LONGEST_LINE, Hold, Message, News, Part
 from tui.model import HostPace, LogLine, Phase, Problem, RunOptions, RunRecord, Snapshot, VehicleResult
-from tui.trickle.likeness import Placeholders, Seen, Sight, news_of
+from tui.trickle.likeness import Placeholders, Seen, Sight, news_of, recall
 from tui.trickle.progress import LOG_LINES
 from tui.trickle.run import new_run_id
 from tui.trickle.session import Session
@@ -185,6 +185,7 @@ class Workers:
     async def run(self) -> Snapshot:
         """Work to the end; raises Problem when none of them could go on."""
         self._began = time.monotonic()
+        await recall(self._placeholders, self._store)
         tasks = [asyncio.create_task(self._keep(number, part)) for number, part in enumerate(self._parts, 1)]
         try:
             await asyncio.gather(*tasks)

@@ -13,6 +13,7 @@ from tui.model.health import (
 from tui.model.images import (
     BUCKET,
     SOURCE,
+    Look,
     Outcome,
     Picture,
     Preview,
@@ -81,6 +82,7 @@ __all__ = [
     "Lease",
     "Listing",
     "LogLine",
+    "Look",
     "Mark",
     "Member",
     "Orders",

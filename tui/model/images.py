@@ -110,6 +110,16 @@ class StoredImage:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """What tells a stored image from others; `perceptual_hash` is empty where none is known."""
+
+    vehicle_id: str
+    source_url: str
+    file_hash: str
+    perceptual_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """A tiny picture for terminals: width and height in pixels, and red, green and blue of each, row by row."""
 

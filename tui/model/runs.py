@@ -184,7 +184,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """A picture that a host shows for many vehicles in a run, as one that says that photos are to come."""
+    """A picture of a run that its host shows for many vehicles, as one that says that photos are to come."""
 
     host: str
     vehicles: int

@@ -13,6 +13,7 @@ from tui.model import (
     IntakeReport,
     Lease,
     Listing,
+    Look,
     Member,
     Orders,
     Organization,
@@ -109,6 +110,13 @@ class Store(Protocol):
 
     async def images(self, vehicle_id: str) -> tuple[StoredImage, ...]:
         """The image rows of a vehicle in order of position."""
+        ...
+
+    async def looks(self, most: int) -> tuple[Look, ...]:
+        """Those of the images that were stored last, at most so many, the newest first.
+
+        Where no index leads to them there are none: a run that begins must not cost a look at every image.
+        """
         ...
 
     async def outcomes(self, vehicle_id: str) -> tuple[Outcome, ...]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from tui.model import RunOptions, Scope, State, StoredImage
+from tui.model import Look, RunOptions, Scope, State, StoredImage
 
 
 def gallery_in(metadata: Mapping[str, object]) -> tuple[object, ...]:
@@ -88,6 +88,11 @@ def looks_in(variants: object) -> dict[str, Any]:
 def _fields(known: Mapping[str, object], empty: Mapping[str, object]) -> dict[str, Any]:
     values = {name: known.get(name, default) for name, default in empty.items()}
     return {name: value if type(value) is type(empty[name]) else empty[name] for name, value in values.items()}
+
+
+def look_from(row: Mapping[str, Any]) -> Look:
+    """The look that a row's `vehicle_id`, `source_url`, `file_hash` and `perceptual_hash` tell."""
+    return Look(*(str(row[name] or "") for name in ("vehicle_id", "source_url", "file_hash", "perceptual_hash")))
 
 
 def moment_in(text: object) -> datetime | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple
 
-from tui.model import Picture, Placeholder, StoredImage
+from tui.images.urls import host_of, normalise
+from tui.model import Look, Picture, Placeholder, Problem, StoredImage
+from tui.stores import Store
 
 NEAR = 4
 """Bits of 64 in which the perceptual hashes of one photo may differ.
@@ -36,6 +39,11 @@ def _bits(perceptual_hash: str) -> int | None:
     return bits if bits.bit_count() in TELLING else None
 
 
+def look_of(perceptual_hash: str, sha256: str) -> str:
+    """What tells a picture among those of a host."""
+    return sha256 if _bits(perceptual_hash) is None else perceptual_hash
+
+
 class Sight(NamedTuple):
     """A vehicle that a host shows a picture for, as the first of its pictures that look like that."""
 
@@ -60,7 +68,7 @@ class _Count:
 
 
 class Placeholders:
-    """Pictures by host, and for how many vehicles each was shown in this run.
+    """Pictures by host, and for how many vehicles each was shown.
 
     What was seen longest ago is forgotten first; a placeholder comes again and again. Where a run has several
     processes, `tell` hands each sight to the one that counts them all: it is the one that has news, and what it finds
@@ -72,6 +80,25 @@ class Placeholders:
         self._counts: OrderedDict[tuple[str, str], _Count] = OrderedDict()
         self._noticed: dict[tuple[str, str], _Count] = {}
 
+    def recall(self, looks: Sequence[Look]) -> None:
+        """Count what was stored before, the newest first; a placeholder is news again once it is seen again."""
+        known: set[tuple[str, str, str]] = set()
+        for look in reversed(looks):
+            if (url := normalise(look.source_url)) is None:
+                continue
+            key = host_of(url), look_of(look.perceptual_hash, look.file_hash)
+            if (vehicle := (look.vehicle_id, *key)) not in known:
+                known.add(vehicle)
+                self._count(key, url)
+
+    def _count(self, key: tuple[str, str], url: str) -> _Count:
+        count = self._counts.pop(key, None) or _Count(0, url)
+        count.vehicles += 1
+        self._counts[key] = count
+        if len(self._counts) > MOST_SIGHTS:
+            self._counts.popitem(last=False)
+        return count
+
     def see(self, sight: Sight) -> Seen:
         """One more vehicle has a picture."""
         if self.tell:
@@ -80,14 +107,10 @@ class Placeholders:
         if known := self._noticed.get(key):
             known.vehicles += 1
             return Seen.PLACEHOLDER
-        count = self._counts.pop(key, None) or _Count(0, sight.url)
-        count.vehicles += 1
+        count = self._count(key, sight.url)
         if count.vehicles >= VEHICLES and len(self._noticed) < MOST_NOTICED:
-            self._noticed[key] = count
+            self._noticed[key] = self._counts.pop(key)
             return Seen.PLACEHOLDER if self.tell else Seen.NEWS
-        self._counts[key] = count
-        if len(self._counts) > MOST_SIGHTS:
-            self._counts.popitem(last=False)
         return Seen.NEARLY if count.vehicles == VEHICLES - 1 else Seen.RARE
 
     def learn(self, sight: Sight) -> None:
@@ -107,9 +130,15 @@ class Placeholders:
         return tuple(Sight(host, look, count.url) for (host, look), count in (self._noticed | nearly).items())
 
 
+async def recall(placeholders: Placeholders, store: Store) -> None:
+    """Begin with the looks that a store knows; where it cannot be asked, with none."""
+    with contextlib.suppress(Problem):
+        placeholders.recall(await store.looks(MOST_SIGHTS))
+
+
 def news_of(sight: Sight) -> str:
     """What is said once of a placeholder."""
-    return f"{sight.host} shows the same picture for {VEHICLES} vehicles, a placeholder it seems: {sight.url}"
+    return f"{sight.host} shows the same picture for {VEHICLES} vehicles or more, a placeholder it seems: {sight.url}"
 
 
 class Album:
@@ -136,7 +165,7 @@ class Album:
 
     def first_look(self, picture: Picture) -> str:
         """What tells a picture among those of a host; empty where this vehicle had it before."""
-        look = picture.sha256 if _bits(picture.perceptual_hash) is None else picture.perceptual_hash
+        look = look_of(picture.perceptual_hash, picture.sha256)
         if look in self._seen:
             return ""
         self._seen.add(look)

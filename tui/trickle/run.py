@@ -16,7 +16,7 @@ from tui.images.pace import PROFILES
 from tui.model import Lease, Phase, Problem, RunOptions, RunRecord, Settlement, Snapshot, VehicleResult, Wish, Workload
 from tui.stores import LeaseLost, Store
 from tui.trickle.lane import Bench, VehicleLane
-from tui.trickle.likeness import Placeholders
+from tui.trickle.likeness import Placeholders, recall
 from tui.trickle.progress import Progress
 from tui.trickle.reporter import Once, Reporter
 
@@ -231,6 +231,8 @@ class Trickle:
         self._progress.run_id = await self._store.join_run(self._record())
         await self._reporter.tell()  # a run that is paused is known to be before anything is claimed
         self._reporting = asyncio.create_task(self._reporter.run())
+        if self.placeholders.tell is None:  # else whoever counts for this process knows
+            await recall(self.placeholders, self._store)
         await self._expect()
         named = await self._store.organizations(limit=NAMED)
         self._progress.name_organizations({organization.id: organization.name for organization in named.rows})

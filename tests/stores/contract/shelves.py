@@ -36,10 +36,11 @@ LACKING: Mapping[str, frozenset[str]] = {
     "local": frozenset(),
     "served": frozenset(),
     "served-lean": _LEAN,
-    "plain": frozenset({"fleet"}),
-    "plain-lean": _LEAN | {"fleet"},
+    "plain": frozenset({"fleet", "looks"}),
+    "plain-lean": _LEAN | {"fleet", "looks"},
 }
-"""The kinds of stores, and what each cannot hold: its tables lack the columns, or nobody keeps a journal for all."""
+"""The kinds of stores, and what each cannot hold: its tables lack columns or an index, or nobody keeps a journal for
+all."""
 
 REMOTE = tuple(kind for kind in LACKING if kind != "local")
 

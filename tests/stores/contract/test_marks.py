@@ -9,7 +9,7 @@ import pytest
 
 from tests.stores.contract.shelves import Shelf
 from tests.stores.shelf import TTL, claim, claim_one, image, listing, only, refused
-from tui.model import Lease, Outcome, Reason, Result, Scope, Settlement, State, VehicleQuery, Workload
+from tui.model import Lease, Look, Outcome, Reason, Result, Scope, Settlement, State, VehicleQuery, Workload
 from tui.stores import Store
 
 
@@ -49,6 +49,20 @@ async def test_the_row_of_an_image_that_says_much_of_itself(store: Store, shelf:
     assert datetime.fromisoformat(str(row["taken_at"])) == much.taken_at
     original = {"width": 640, "height": 480, "orientation": 6, "perceptual_hash": "00ff00ff00ff00ff"}
     assert row["variants"] == {"original": original, "similar_to": "http://a/0.jpg", "placeholder": True}
+
+
+@pytest.mark.needs("hashes", "looks")
+async def test_the_looks_of_what_was_stored_last(store: Store) -> None:
+    await store.intake([listing("v"), listing("w")])
+    assert await store.looks(10) == ()
+    found: list[Look] = []
+    for lease in await claim(store):
+        for position, perceptual_hash in enumerate(("00ff00ff00ff00ff", "")):
+            one = replace(image(lease, position), perceptual_hash=perceptual_hash)
+            assert await store.record(lease, one)
+            found.insert(0, Look(one.vehicle_id, one.source_url, one.file_hash, perceptual_hash))
+    assert await store.looks(10) == tuple(found)
+    assert await store.looks(3) == tuple(found[:3])
 
 
 async def test_a_row_names_a_source_that_the_table_admits(store: Store, shelf: Shelf) -> None:

@@ -7,8 +7,10 @@ import sqlite3
 from dataclasses import fields
 
 from tui.model import (
+    SOURCE,
     Counts,
     Gallery,
+    Look,
     Organization,
     OrganizationSort,
     Outcome,
@@ -21,6 +23,7 @@ from tui.model import (
     VehicleSort,
 )
 from tui.stores.local import rows
+from tui.stores.reading import look_from
 
 _COUNTS = tuple(field.name for field in fields(Counts))
 _SUMS = ", ".join(f"COALESCE(SUM({name}), 0) AS {name}" for name in _COUNTS)
@@ -167,6 +170,15 @@ def gallery(db: sqlite3.Connection, vehicle_id: str) -> Gallery:
 def images(db: sqlite3.Connection, vehicle_id: str) -> tuple[StoredImage, ...]:
     """The image rows of a vehicle."""
     return rows.images_of(db, [vehicle_id]).get(vehicle_id, ())
+
+
+def looks(db: sqlite3.Connection, most: int) -> tuple[Look, ...]:
+    """Those of the images that were stored last."""
+    query = """
+        SELECT vehicle_id, source_url, file_hash, variants->>'$.original.perceptual_hash' AS perceptual_hash
+        FROM vehicle_images WHERE source = ? AND source_url IS NOT NULL ORDER BY rowid DESC LIMIT ?
+    """
+    return tuple(map(look_from, db.execute(query, (SOURCE, most))))
 
 
 def outcomes(db: sqlite3.Connection, vehicle_id: str) -> tuple[Outcome, ...]:

@@ -16,6 +16,7 @@ from tui.model import (
     IntakeReport,
     Lease,
     Listing,
+    Look,
     Member,
     Orders,
     Organization,
@@ -170,6 +171,10 @@ class LocalStore:
     async def images(self, vehicle_id: str) -> tuple[StoredImage, ...]:
         """The image rows of a vehicle in order of position."""
         return await self._read(pages.images, vehicle_id)
+
+    async def looks(self, most: int) -> tuple[Look, ...]:
+        """Those of the images that were stored last, the newest first."""
+        return await self._read(pages.looks, most)
 
     async def outcomes(self, vehicle_id: str) -> tuple[Outcome, ...]:
         """What became of a vehicle's candidates in earlier runs."""

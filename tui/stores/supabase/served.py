@@ -14,6 +14,7 @@ from tui.model import (
     IntakeReport,
     Lease,
     Listing,
+    Look,
     Member,
     Orders,
     Organization,
@@ -34,7 +35,7 @@ from tui.model import (
 )
 from tui.stores import StoreError
 from tui.stores.merging import id_of
-from tui.stores.reading import gallery_in
+from tui.stores.reading import gallery_in, look_from
 from tui.stores.supabase import answering as a
 from tui.stores.supabase import objects
 from tui.stores.supabase.connection import Connection
@@ -44,6 +45,10 @@ from tui.stores.supabase.shape import Shape
 from tui.stores.supabase.sync import Sync, parts
 
 _NO_IMAGE = "BF002"
+
+_LOOK = ("vehicle_id", "source_url", "file_hash", "perceptual_hash:variants->original->>perceptual_hash")
+_LOOKS = 1_000
+"""Looks in one answer: no project gives more rows at once unless it is told to."""
 
 
 class ServedStore:
@@ -150,6 +155,26 @@ class ServedStore:
     async def images(self, vehicle_id: str) -> tuple[StoredImage, ...]:
         """The image rows of a vehicle in order of position."""
         return tuple(map(a.image_from, await self._ask("photos_of", vehicle=a.key(vehicle_id))))
+
+    async def looks(self, most: int) -> tuple[Look, ...]:
+        """Those of the images that were stored last, the newest first."""
+        if not self._shape.images.has("source", "source_url", "file_hash", "variants", "created_at"):
+            return ()
+        starts = range(0, most, _LOOKS)
+        found = await asyncio.gather(*(self._looks(start, min(_LOOKS, most - start)) for start in starts))
+        return tuple(look_from(row) for part in found for row in part)
+
+    async def _looks(self, start: int, most: int) -> list[Any]:
+        answer = await self._connection.ask(
+            lambda client: (
+                client.table("vehicle_images")
+                .select(*_LOOK)
+                .eq("source", self.source)
+                .order("created_at", desc=True)
+                .range(start, start + most - 1)
+            )
+        )
+        return answer.data
 
     async def outcomes(self, vehicle_id: str) -> tuple[Outcome, ...]:
         """What became of a vehicle's candidates in earlier runs."""

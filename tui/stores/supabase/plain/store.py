@@ -14,6 +14,7 @@ from tui.model import (
     IntakeReport,
     Lease,
     Listing,
+    Look,
     Member,
     Orders,
     Organization,
@@ -195,6 +196,10 @@ class PlainStore:
         """The image rows of a vehicle in order of position."""
         live = (await self._vehicles.live([vehicle_id])).get(vehicle_id)
         return stored_images(with_sources(live.images, live.gallery, self.source)) if live else ()
+
+    async def looks(self, most: int) -> tuple[Look, ...]:
+        """None: without an index of ours the project would have to read every row."""
+        return ()
 
     async def outcomes(self, vehicle_id: str) -> tuple[Outcome, ...]:
         """What became of a vehicle's candidates in earlier runs."""
