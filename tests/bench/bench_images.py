@@ -1,10 +1,10 @@
 """How fast images come in, beside the programs that people would use instead, on the same photos from the same host.
 
-    python -m tests.bench.bench_images [peers] [limits] [growth] [--images N] [--rounds N]
+    python -m tests.bench.bench_images [peers] [limits] [growth] [--images N] [--rounds N] [--only PEER]
 
 `peers`: a headless run (local store, pace unlimited, every check on; `--verify structure` beside those that check
-nothing) and each peer on the PATH take turns; images/s, CPU seconds per 1,000 images, both without the start of the
-program, peak memory of the largest process, and our ratio to each.
+nothing; as many processes as the peer is given) and each peer on the PATH take turns; images/s and CPU seconds per
+1,000 images as whole programs and once they have started, peak memory of the largest process, and our ratio to each.
 `limits`: a host that is 50 ms away, one of which the operator set the rate, and one that allows 100 requests/s without
 having said so. `growth`: what 1,000 images cost in runs of growing size.
 """
@@ -79,11 +79,26 @@ def theirs(peer: Peer, urls: Sequence[str]) -> Try:
         return Try(len(written), cost)
 
 
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One program on all photos, and on the `FEW` that tell what its start costs."""
+
+    few: Try
+    whole: Try
+
+    @property
+    def started(self) -> Try:
+        """The photos beyond the few: what they cost a program that has started."""
+        cost, start = self.whole.cost, self.few.cost
+        seconds, cpu = max(cost.seconds - start.seconds, 1e-3), max(cost.cpu - start.cpu, 1e-3)
+        return Try(self.whole.images - self.few.images, Cost(seconds, cpu, cost.peak, cost.output))
+
+
 def line(name: str, tries: Sequence[Try], beside: Sequence[Try] = ()) -> None:
     """Medians of one program; `beside` are ours that ran in turn with it."""
     rate, cpu = (statistics.median(getattr(one, what) for one in tries) for what in ("rate", "cpu"))
     peak = max(one.cost.peak for one in tries)
-    text = f"  {name:<26} {tries[0].images:>6} images {rate:>8.0f}/s {cpu:>7.2f} CPU s/1,000 {peak:>6.0f} MB"
+    text = f"  {name:<34} {tries[0].images:>6} images {rate:>7.0f}/s {cpu:>7.2f} CPU s/1,000 {peak:>6.0f} MB"
     if beside:
         faster = statistics.median(own.rate / other.rate for own, other in zip(beside, tries, strict=True))
         cheaper = statistics.median(own.cpu / other.cpu for own, other in zip(beside, tries, strict=True))
@@ -91,38 +106,31 @@ def line(name: str, tries: Sequence[Try], beside: Sequence[Try] = ()) -> None:
     print(text, flush=True)
 
 
-def in_turn(urls: Sequence[str], rounds: int, *programs: Callable[[Sequence[str]], Try]) -> list[list[Try]]:
-    """Each program's tries, the pairs in turn, without its start: what a run of `FEW` images costs is taken off."""
-    tries: list[list[Try]] = [[] for _ in programs]
+def in_turn(urls: Sequence[str], rounds: int, *programs: Callable[[Sequence[str]], Try]) -> list[list[Pair]]:
+    """Each program's pairs, the programs in turn."""
+    pairs: list[list[Pair]] = [[] for _ in programs]
     for _ in range(rounds):
-        for found, program in zip(tries, programs, strict=True):
-            start, whole = program(urls[:FEW]), program(urls)
-            found.append(beyond(start, whole))
-    return tries
+        for found, program in zip(pairs, programs, strict=True):
+            found.append(Pair(program(urls[:FEW]), program(urls)))
+    return pairs
 
 
-def beyond(start: Try, whole: Try) -> Try:
-    cost = Cost(
-        max(whole.cost.seconds - start.cost.seconds, 1e-3),
-        max(whole.cost.cpu - start.cost.cpu, 1e-3),
-        whole.cost.peak,
-        whole.cost.output,
-    )
-    return Try(whole.images - start.images, cost)
-
-
-def peers(photos: Path, names: Sequence[str], rounds: int, folder: Path) -> None:
-    """Every installed peer in turn with the way of ours that does as much."""
+def peers(photos: Path, names: Sequence[str], rounds: int, folder: Path, only: str) -> None:
+    """Every installed peer in turn with the way of ours that does as much, in as many processes."""
     with nginx(photos, folder / "nginx") as host:
         urls = [f"{host}/{name}" for name in names]
         for peer in PEERS:
+            if only not in peer.name:
+                continue
             if not peer.installed:
-                print(f"  {peer.name:<26} is not installed")
+                print(f"  {peer.name:<34} is not installed")
                 continue
             checks = () if peer.decodes else ("--verify", "structure")
-            own, other = in_turn(urls, rounds, partial(ours, options=checks), partial(theirs, peer))
-            line("ours, decoding" if peer.decodes else "ours, structure", own)
-            line(peer.name, other, own)
+            options = (*checks, "--workers", str(peer.processes))
+            own, other = in_turn(urls, rounds, partial(ours, options=options), partial(theirs, peer))
+            for part, of in (("", lambda pair: pair.whole), (", started", lambda pair: pair.started)):
+                line(" ".join(("ours", *options)) + part, list(map(of, own)))
+                line(peer.name + part, list(map(of, other)), list(map(of, own)))
 
 
 def limits(photos: Path, names: Sequence[str]) -> None:
@@ -160,6 +168,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--most", type=int, default=100_000)
+    parser.add_argument("--only", default="", help="peers with this in their name")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="bench-images-"))
     try:
@@ -168,7 +177,7 @@ def main() -> None:
         for part in given.parts:
             print(part, flush=True)
             if part == "peers":
-                peers(photos, names, given.rounds, folder)
+                peers(photos, names, given.rounds, folder, given.only)
             elif part == "limits":
                 limits(photos, names)
             else:

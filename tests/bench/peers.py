@@ -28,12 +28,16 @@ class Photos(scrapy.Spider):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """`command` makes the command line from the folder to work in, which holds `urls.txt`; it writes below `out`."""
+    """`command` makes the command line from the folder to work in, which holds `urls.txt`; it writes below `out`.
+
+    It works in so many `processes`.
+    """
 
     name: str
     program: str
     decodes: bool
     command: Callable[[Path], Sequence[str]]
+    processes: int = 1
 
     @property
     def installed(self) -> bool:
@@ -58,9 +62,11 @@ def _scrapy(pipeline: str, kind: str, field: str) -> Callable[[Path], Sequence[s
 
 
 PEERS = (
-    Peer("img2dataset, decoding", "img2dataset", True, _img2dataset("--resize_mode", "no", "--skip_reencode", "True")),
+    Peer(
+        "img2dataset, decoding", "img2dataset", True, _img2dataset("--resize_mode", "no", "--skip_reencode", "True"), 2
+    ),
     Peer("Scrapy ImagesPipeline", "scrapy", True, _scrapy("images.ImagesPipeline", "IMAGES", "image_urls")),
-    Peer("img2dataset, no checks", "img2dataset", False, _img2dataset("--disable_all_reencoding", "True")),
+    Peer("img2dataset, no checks", "img2dataset", False, _img2dataset("--disable_all_reencoding", "True"), 2),
     Peer("Scrapy FilesPipeline", "scrapy", False, _scrapy("files.FilesPipeline", "FILES", "file_urls")),
     Peer("gallery-dl", "gallery-dl", False, lambda _: ("gallery-dl", "-q", "-D", "out", "-i", "urls.txt")),
     Peer("wget2", "wget2", False, lambda _: ("wget2", "-q", "--max-threads=32", "-P", "out", "-i", "urls.txt")),
