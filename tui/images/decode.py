@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+import mmap
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import IO, cast
 
 import PIL.AvifImagePlugin
 import PIL.WebPImagePlugin  # noqa: F401 - Pillow knows these two only once they are imported
 from PIL import ExifTags, Image
+from PIL.JpegImagePlugin import JpegImageFile
 
+from tui.images import entropy
 from tui.images.layout import Bytes, Layout, corrupt
 from tui.model import Preview, Reason, Refusal
 
@@ -38,15 +41,6 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 _alone = threading.Lock()
-
-_SPARE = 4
-"""Bytes that may be left over at the end of a scan."""
-
-_AHEAD = bytes(8)
-"""A decoder looks at up to 8 bytes more than it needs."""
-
-_PADDING = 512
-"""Bytes of zeros or ones that some cameras leave at the end of a scan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,81 +89,42 @@ def _room(memory: int) -> Iterator[None]:
 
 
 def _decoded(name: str, data: Bytes, layout: Layout) -> Glance:
-    file = _File(data, layout)
-    with Image.open(cast("BinaryIO", file), formats=(name,)) as image:
+    with Image.open(_file(data, layout), formats=(name,)) as image:
         width, height = image.size
         if width * height > layout.width * layout.height:
             raise corrupt(name, "with two sizes")
-        if name == "JPEG":
-            least = (72, 64) if width * height < SMALL else (1, 1)
-            image.draft("RGB", (max(least[0], width // 8), max(least[1], height // 8)))
-            file.stop_at_scan_end()
+        if isinstance(image, JpegImageFile):
+            _load_jpeg(image, data, layout)
         image.load()
-        if file.left_over:
-            raise corrupt(name, "with too much in its scan")
         small = _small(image)
         turned = int(image.getexif().get(ExifTags.Base.Orientation, 0)) if name == "AVIF" else 0
         return Glance(width, height, _difference_hash(small), _preview(small), turned)
 
 
-class _File(io.RawIOBase):
-    """An image file as its decoder sees it, without the remarks in a JPEG.
+def _file(data: Bytes, layout: Layout) -> IO[bytes]:
+    """The image as a file, of a JPEG its head alone; what is mapped is only copied where something follows the image."""
+    if layout.head:
+        return io.BytesIO(layout.head)
+    if isinstance(data, mmap.mmap) and len(data) == layout.end:
+        data.seek(0)
+        return cast("IO[bytes]", data)
+    return io.BytesIO(data[: layout.end])
 
-    libjpeg takes a scan that is too short or too long for its picture, and only warns, which Pillow does not pass on.
-    So the decoder gets the scan in two pieces: all but its last bytes, which must not suffice, and those with some
-    padding in place of the end marker, which must. Damage in the middle nearly always makes it the one or the other.
-    """
 
-    def __init__(self, data: Bytes, layout: Layout) -> None:
-        self._data = data
-        self._head = layout.head
-        self._shift = layout.body - len(layout.head)
-        self._scan_end = layout.scan_end
-        self._end = layout.end - self._shift
-        self._at = 0
-        self._last = b""
-        self.left_over = False
-
-    def stop_at_scan_end(self) -> None:
-        """Hand the only scan of a sequential JPEG out in two pieces from now on."""
-        if not self._scan_end:
-            return
-        tail = self._data[max(0, self._scan_end - _PADDING) : self._scan_end]
-        padding = len(tail) - len(tail.rstrip(tail[-1:])) if tail[-1:] in (b"\0", b"\xff") else 0
-        spare = _SPARE + (padding if padding < len(tail) else 0)
-        start = max(self._scan_end - spare, self._shift + len(self._head))
-        self._last = self._data[start : self._scan_end] + _AHEAD
-        self._end, self.left_over = start - self._shift, True
-
-    def read(self, size: int = -1) -> bytes:
-        """Up to so many bytes."""
-        if self._at >= self._end and self._last:
-            piece, self._last, self.left_over = self._last, b"", False
-            return piece
-        stop = self._end if size < 0 else min(self._at + size, self._end)
-        if self._at < len(self._head):
-            piece = self._head[self._at : stop]
-        else:
-            piece = self._data[self._at + self._shift : stop + self._shift]
-        self._at += len(piece)
-        return piece
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to an offset."""
-        self._at = offset + (0, self._at, self._end)[whence]
-        return self._at
-
-    def tell(self) -> int:
-        """The offset that is read next."""
-        return self._at
-
-    def readable(self) -> bool:
-        """Whether it can be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """Whether it has offsets."""
-        return True
+def _load_jpeg(image: JpegImageFile, data: Bytes, layout: Layout) -> None:
+    """Decode it at an eighth of its size, or what is left of that; `load` finds nothing to do then."""
+    width, height = image.size
+    least = (72, 64) if width * height < SMALL else (1, 1)
+    image.draft("RGB", (max(least[0], width // 8), max(least[1], height // 8)))
+    image.load_prepare()
+    ((decoder_name, extents, _, arguments),) = image.tile
+    decoder = Image._getdecoder(image.mode, decoder_name, arguments, image.decoderconfig)
+    try:
+        decoder.setimage(image.im, extents)
+        entropy.decode(decoder, data, layout)
+    finally:
+        decoder.cleanup()
+    image.tile = []
 
 
 def _small(image: Image.Image) -> Image.Image:

@@ -3,7 +3,9 @@
 What proves each format whole, at least cost:
 
 - JPEG: its markers, restart markers and lengths, then a decode at an eighth of its size. Markers inside a scan find
-  foreign bytes; that a sequential scan holds as much as its picture needs finds zeros, gaps and doubled pieces.
+  foreign bytes; that every scan holds as much as its picture needs finds zeros, gaps and doubled pieces, nearly always:
+  in the last refinement of a progressive one a decoder may lose its place and find it again. What no browser shows
+  (arithmetic coding, lossless, 12 bits) is refused by name, as unsupported.
 - PNG: its chunks and their checksums, then the decode, which checks that of the pixels.
 - WebP, GIF, AVIF: their chunks, blocks or boxes, then the decode. They have no checksums, so that changed bytes which
   decode are not noticed. Of an animation the first frame is decoded; the others are whole in their structure.

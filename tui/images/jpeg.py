@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from tui.images.layout import Bytes, Layout, Span, corrupt, truncated
+from tui.model import Reason, Refusal
 
 # A marker is 0xFF and a byte; in a scan 0xFF00 is a data byte and 0xFFD0 to 0xFFD7 are restarts (B.1.1).
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -14,18 +15,22 @@ _IN_SCAN = re.compile(rb"\xff[^\x00\xff]")
 _DHT, _SOI, _EOI, _SOS, _DRI = 0xC4, 0xD8, 0xD9, 0xDA, 0xDD
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {_DHT, 0xC8, 0xCC})
 _SEQUENTIAL = frozenset({0xC0, 0xC1})
-_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_PROGRESSIVE = 0xC2
 _BARE = frozenset({0x01, _SOI})  # markers without a length
 _AFTER_SCAN = frozenset({_DHT, _EOI, _SOS, 0xDB, 0xDC, _DRI, *range(0xE0, 0xF0), 0xFE})
 _RESTARTS = range(0xD0, 0xD8)
+_STRANGE = {0xC3: "JPEG without loss", **dict.fromkeys(range(0xC9, 0xD0), "JPEG with arithmetic coding")}
 _REMARKS = frozenset({*range(0xE1, 0xEE), 0xEF, 0xFE})  # APP0 and APP14 tell a decoder what the colours are
 
 MOST_SEGMENTS = 10_000
+MOST_WORK = 2_000_000_000
+"""Pixels that a progressive JPEG may visit, each once in every scan; a dozen scans are usual."""
+
 LONGEST_GAPS = 64 * 1024
 """Bytes between the segments of a head; Pillow reads them one by one."""
 
-HOLE = bytes(2048)
-"""No AC scan has as many zero bytes in a row: it counts runs of empty blocks (T.81, G.1.2.2)."""
+HOLE = bytes(1024)
+"""No AC scan has as many zero bytes in a row, if its encoder counts runs of empty blocks (T.81, G.1.2.2)."""
 
 
 @dataclass(slots=True)
@@ -71,10 +76,9 @@ class _Walk:
     frame: _Frame | None = None
     interval: int = 0
     scans: int = 0
-    components: int = 0  # of the last scan
-    scan_start: int = 0  # of the first
     gaps: int = 0
-    scan_end: int = 0
+    segments: list[tuple[int, int]] = field(default_factory=list)
+    tables: dict[int, bytes] = field(default_factory=dict)  # the AC symbols by table, shortest code first
     spans: list[Span] = field(default_factory=list)
     head: list[bytes] = field(default_factory=lambda: [b"\xff\xd8"])
 
@@ -123,6 +127,8 @@ class _Walk:
             self.head.append(self.data[start - 4 : end])
         if kind in _FRAMES:
             self._begin_frame(kind, start, end)
+        elif kind == _DHT:
+            self._define(self.data[start:end])
         elif kind == _DRI:
             self.interval = int.from_bytes(self.data[start : start + 2])
         elif kind in (0xE1, 0xED):
@@ -136,34 +142,51 @@ class _Walk:
             raise corrupt("JPEG", "with a wrong frame header")
         parts = (head[at : at + 3] for at in range(6, 6 + 3 * head[5], 3))
         sampling = {part[0]: (part[1] >> 4 or 1, part[1] & 15 or 1) for part in parts}
+        if (kind not in _SEQUENTIAL and kind != _PROGRESSIVE) or head[0] != 8:
+            raise Refusal(Reason.UNSUPPORTED_FORMAT, _STRANGE.get(kind, "JPEG of a kind that browsers do not show"))
         self.frame = _Frame(kind, int.from_bytes(head[3:5]), int.from_bytes(head[1:3]), sampling)
 
     def _scan(self, head: bytes) -> None:
         if self.frame is None or len(head) < 6 or len(head) != 4 + 2 * head[0]:
             raise corrupt("JPEG", "with a wrong scan header")
-        start, self.scans, self.components = self.at, self.scans + 1, head[0]
-        self.scan_start = self.scan_start or start
+        start, self.scans = self.at, self.scans + 1
         restarts = self._restarts()
-        self.scan_end = self.at
         components = head[1 : 1 + 2 * head[0] : 2]
         # Whoever writes one more behind the last unit does no harm.
         if self.interval and self.frame.height and restarts + 1 < -(-self.frame.units(components) // self.interval):
             raise corrupt("JPEG", "with too few restart markers")
-        first, rest = head[-3], head[-1] >> 4
-        if self.frame.kind in _PROGRESSIVE and first and not rest and self.data.find(HOLE, start, self.at) >= 0:
-            raise corrupt("JPEG", "with a hole in it")
+        if self.frame.kind == _PROGRESSIVE:
+            if self.scans * self.frame.width * self.frame.height > MOST_WORK:
+                raise corrupt("JPEG", "with too many scans")
+            if head[-3] and self._counts_runs(head[2] & 15) and self.data.find(HOLE, start, self.at) >= 0:
+                raise corrupt("JPEG", "with a hole in it")
+
+    def _define(self, tables: bytes) -> None:
+        """Note the symbols of AC tables (B.2.4.2)."""
+        at = 0
+        while at + 17 <= len(tables):
+            end = at + 17 + sum(tables[at + 1 : at + 17])
+            if tables[at] >> 4:
+                self.tables[tables[at] & 15] = tables[at + 17 : end]
+            at = end
+
+    def _counts_runs(self, table: int) -> bool:
+        """Whether zeros are no series of empty blocks: they are no end of block, or such a series is coded as one."""
+        symbols = self.tables.get(table, b"")
+        return symbols[:1] != b"\0" or any(symbol in symbols for symbol in range(0x10, 0xF0, 0x10))
 
     def _restarts(self) -> int:
         """Go to the end of the scan; the number of its restart markers, which count up in eights (B.2.1)."""
-        count = 0
+        count, start = 0, self.at
         while found := _IN_SCAN.search(self.data, self.at):
             kind = self.data[found.end() - 1]
+            self.segments.append((start, found.start()))
             if kind not in _RESTARTS:
                 self.at = found.start()
                 return count
             if not self.interval or kind != _RESTARTS[count % 8]:
                 raise corrupt("JPEG", "with restart markers out of order")
-            self.at = found.end()
+            start = self.at = found.end()
             count += 1
         raise truncated("JPEG")
 
@@ -179,7 +202,6 @@ def layout(data: Bytes) -> Layout:
     frame = walk.frame
     if frame is None or not walk.scans or not frame.width or not frame.height:
         raise corrupt("JPEG", "without a picture")
-    whole = walk.scans == 1 and walk.components == len(frame.sampling) and frame.kind in _SEQUENTIAL
     return Layout(
         frame.width,
         frame.height,
@@ -187,6 +209,6 @@ def layout(data: Bytes) -> Layout:
         frame.memory,
         tuple(walk.spans),
         head=b"".join(walk.head),
-        body=walk.scan_start,
-        scan_end=walk.scan_end if whole and not walk.interval else 0,
+        body=walk.segments[0][0],
+        segments=tuple(walk.segments),
     )

@@ -25,8 +25,8 @@ class Layout:
     """An image file by its markers and lengths: pixels as the file has them, and the offset behind its last byte.
 
     `memory` is about how many bytes a decoder needs for its pixels. `spans` are the parts that may hold metadata.
-    A decoder needs `head` and what there is from the offset `body` on. `scan_end` is where the only scan of a
-    sequential JPEG ends, else 0.
+    A decoder of a JPEG needs `head` and what there is from the offset `body` on; `segments` are where each of its
+    entropy-coded ones starts and ends.
     """
 
     width: int
@@ -36,7 +36,7 @@ class Layout:
     spans: tuple[Span, ...] = ()
     head: bytes = b""
     body: int = 0
-    scan_end: int = 0
+    segments: tuple[tuple[int, int], ...] = ()
 
 
 def truncated(name: str) -> Refusal:
