@@ -139,6 +139,15 @@ def test_padding_at_the_end_of_a_scan_does_no_harm(padding: bytes, kind: str) ->
     assert isinstance(seen(re.sub(rb"(?=\xff\xd9|\xff\xda|\xff[\xd0-\xd7])", b"\xff\xff", data)), Facts)
 
 
+@pytest.mark.parametrize("blocks", [1, 2, 7])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_photo_may_have_a_thousand_restarts(blocks: int, progressive: bool) -> None:
+    data = photo(restart_marker_blocks=blocks, progressive=progressive)
+    assert isinstance(held(data), Facts)
+    start, end = layout(data).segments[0]
+    assert isinstance(seen(data[:start] + data[start:end] * 2 + data[end:]), Reason)
+
+
 @pytest.mark.parametrize("blocks", [1, 3, 40, 130])
 def test_zeros_are_no_hole_where_an_encoder_writes_each_empty_block(blocks: int) -> None:
     empty = "0" * blocks * blocks

@@ -102,7 +102,7 @@ def _decoded(name: str, data: Bytes, layout: Layout) -> Glance:
 
 
 def _file(data: Bytes, layout: Layout) -> IO[bytes]:
-    """The image as a file, of a JPEG its head alone; what is mapped is only copied where something follows the image."""
+    """The image as a file, of a JPEG its head alone; what is mapped is copied only where something follows it."""
     if layout.head:
         return io.BytesIO(layout.head)
     if isinstance(data, mmap.mmap) and len(data) == layout.end:

@@ -100,7 +100,10 @@ class _Walk:
 
     def _marker(self) -> tuple[int, int]:
         """The next marker and the offset behind it."""
-        found = _MARKER.search(self.data, self.at)
+        at = self.at
+        if self.data[at] == 0xFF and self.data[at + 1] in _AFTER_SCAN:
+            return self.data[at + 1], at + 2
+        found = _MARKER.search(self.data, at)
         if found is None:
             raise truncated("JPEG")
         kind = self.data[found.end() - 1]

@@ -32,6 +32,8 @@ class Metadata:
 
 def read_metadata(name: str, data: Bytes, layout: Layout, *, keep_gps: bool = False) -> Metadata:
     """The metadata of a file, with the edits that take the GPS position out of it, unless that is to be kept."""
+    if not layout.spans:
+        return Metadata(0, None, ())
     found: list[Exif] = []
     edits: list[Edit] = []
     for span in layout.spans:
