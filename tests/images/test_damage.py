@@ -20,6 +20,7 @@ from PIL import Image
 from tests.images.cameras import XMP, camera, chunk, jpeg, png
 from tests.images.photos import drawing, encoded, photos
 from tests.images.scans import grey
+from tui.images import decode
 from tui.images.inspect import Facts, inspect
 from tui.images.jpeg import layout
 from tui.model import Reason, Refusal
@@ -272,6 +273,26 @@ def test_a_large_png_on_disk_is_decoded_from_there(tmp_path: Path) -> None:
             assert tracemalloc.get_traced_memory()[1] < 4_000_000
         finally:
             tracemalloc.stop()
+
+
+@pytest.mark.parametrize("limit", [10**9, 10_000])
+def test_no_png_may_lack_a_piece_however_large_it_is(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "MOST_MEMORY", limit)
+    rows = b"".join(b"\0" + random.Random(row).randbytes(400) for row in range(400))
+    pixels = zlib.compress(rows, 0)
+    pieces = [chunk(b"IDAT", pixels[at : at + 50_000]) for at in range(0, len(pixels), 50_000)]
+    head = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 400, 400, 8, 0, 0, 0, 0))
+    assert isinstance(seen(head + b"".join(pieces) + chunk(b"IEND", b"")), Facts)
+    for number in range(len(pieces)):
+        damaged = head + b"".join(pieces[:number] + pieces[number + 1 :]) + chunk(b"IEND", b"")
+        assert seen(damaged) in (Reason.TRUNCATED, Reason.CORRUPT), number
+
+
+def test_no_large_png_is_unpacked_beyond_its_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "MOST_MEMORY", 10_000)
+    head = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 400, 400, 8, 0, 0, 0, 0))
+    bomb = chunk(b"IDAT", zlib.compress(bytes(20_000_000)))
+    assert held(head + bomb + chunk(b"IEND", b"")) is Reason.CORRUPT
 
 
 @given(st.sampled_from(NAMES), st.data())

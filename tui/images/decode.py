@@ -6,6 +6,7 @@ import io
 import mmap
 import threading
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from PIL import ExifTags, Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from tui.images import entropy
-from tui.images.layout import Bytes, Layout, corrupt
+from tui.images.layout import Bytes, Layout, corrupt, truncated
 from tui.model import Preview, Reason, Refusal
 
 PREVIEW = (32, 24)
@@ -27,10 +28,12 @@ SMALL = 512 * 512
 """Pixels below which a JPEG is decoded so far that its looks can be told."""
 
 MOST_MEMORY = 64 * 1024 * 1024
-"""Bytes of pixels for which a file is decoded at most; a larger one is judged by its structure alone."""
+"""Bytes of pixels for which a file is decoded at most; a larger one is judged by its structure or checksums."""
 
 MOST_PACKED = 256
-"""Pixels in a byte of what is too large to be decoded: poor photos have some 50. A PNG is believed by its checksums."""
+"""Pixels in a byte of what is too large to be decoded: poor photos have some 50; a PNG has checksums."""
+
+_PIECE = 64 * 1024
 
 MUCH_MEMORY = 16 * 1024 * 1024
 """Bytes of pixels above which files are decoded one at a time."""
@@ -65,7 +68,9 @@ def decode(name: str, data: Bytes, layout: Layout) -> Glance | None:
     bytes that it is no photo.
     """
     if layout.memory + len(data) > MOST_MEMORY:
-        if name != "PNG" and layout.end * MOST_PACKED < layout.width * layout.height:
+        if name == "PNG":
+            _unpack(data, layout)
+        elif layout.end * MOST_PACKED < layout.width * layout.height:
             raise Refusal(Reason.TOO_MANY_PIXELS, f"{layout.width:,}x{layout.height:,} in {layout.end:,} bytes")
         return None
     try:
@@ -77,6 +82,24 @@ def decode(name: str, data: Bytes, layout: Layout) -> Glance | None:
         # Whatever a decoder raises on hostile bytes, it is the bytes that are at fault.
         reason = Reason.TRUNCATED if "truncated" in str(error).lower() else Reason.CORRUPT
         raise Refusal(reason, f"{name}: {type(error).__name__}") from error
+
+
+def _unpack(data: Bytes, layout: Layout) -> None:
+    """Unpack the pixels of a PNG and forget them: behind the last one is a checksum of all (RFC 1950)."""
+    pixels, room = zlib.decompressobj(), layout.height * (8 * layout.width + 2) + _PIECE
+    try:
+        for start, end in layout.segments:
+            for at in range(start, end, _PIECE):
+                packed = data[at : min(at + _PIECE, end)]
+                while packed and room > 0:
+                    room -= len(pixels.decompress(packed, _PIECE))
+                    packed = pixels.unconsumed_tail
+    except zlib.error as error:
+        raise corrupt("PNG", "with pixels that cannot be unpacked") from error
+    if room <= 0:
+        raise corrupt("PNG", "with more than its pixels")
+    if not pixels.eof:
+        raise truncated("PNG")
 
 
 @contextmanager

@@ -11,7 +11,8 @@ What proves each format whole, at least cost:
   decode are not noticed. Of an animation the first frame is decoded; the others are whole in their structure.
 - HEIC, TIFF, BMP, ICO, SVG, JPEG XL and JPEG 2000 are refused by name, as unsupported: browsers do not show them all
   alike, or they run scripts. Whatever starts like HTML, a video or anything else is not an image.
-- Where file and pixels would take more than 64 MB (`decode.MOST_MEMORY`), the structure alone is the proof.
+- Where file and pixels would take more than 64 MB (`decode.MOST_MEMORY`), the structure alone is the proof, and of a
+  PNG that its pixels can be unpacked.
 
 What follows an image in its file (a ZIP, HTML, a video, a second picture) is cut off and never stored, as it may be
 read as something else, and may tell where the photo was taken. Width and height are those of the pixels in the file,

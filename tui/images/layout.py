@@ -25,8 +25,8 @@ class Layout:
     """An image file by its markers and lengths: pixels as the file has them, and the offset behind its last byte.
 
     `memory` is about how many bytes a decoder needs for its pixels. `spans` are the parts that may hold metadata.
-    A decoder of a JPEG needs `head` and what there is from the offset `body` on; `segments` are where each of its
-    entropy-coded ones starts and ends.
+    A decoder of a JPEG needs `head` and what there is from the offset `body` on. `segments` are where each of its
+    entropy-coded ones starts and ends, and of a PNG the payload of each IDAT.
     """
 
     width: int

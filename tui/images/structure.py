@@ -28,7 +28,9 @@ def layout_of(format_name: str, data: Bytes) -> Layout:
 
 def _png(data: Bytes) -> Layout:
     """Chunks up to IEND; those that a decoder needs (upper case by name) have a checksum (RFC 2083, section 3.2)."""
-    at, spans = 8, []
+    at = 8
+    spans: list[Span] = []
+    pixels: list[tuple[int, int]] = []
     kinds: list[bytes] = []
     while b"IEND" not in kinds[-1:]:
         size, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
@@ -38,15 +40,18 @@ def _png(data: Bytes) -> Layout:
         if kind[:1].isupper() and _crc(data, at + 4, end) != int.from_bytes(data[end : end + 4]):
             raise corrupt("PNG", "with a wrong checksum")
         kinds.append(kind)
-        if kind in _PNG_METADATA:
+        if kind == b"IDAT":
+            pixels.append((at + 8, end))
+        elif kind in _PNG_METADATA:
             spans.append(Span(kind.decode(), at + 8, end))
         at = end + 4
         if len(kinds) > MOST_CHUNKS:
             raise corrupt("PNG", "with too many chunks")
-    if kinds[0] != b"IHDR" or data[11] != 13 or b"IDAT" not in kinds:
+    if kinds[0] != b"IHDR" or data[11] != 13 or not pixels:
         raise corrupt("PNG", "without a picture")
     width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
-    return Layout(width, height, at, width * height * (4 if data[25] in (0, 2) else 8), tuple(spans))
+    memory = width * height * (4 if data[25] in (0, 2) else 8)
+    return Layout(width, height, at, memory, tuple(spans), segments=tuple(pixels))
 
 
 def _crc(data: Bytes, start: int, end: int) -> int:
