@@ -19,7 +19,7 @@ from PIL import Image
 
 from tests.images.cameras import XMP, camera, chunk, jpeg, png
 from tests.images.photos import drawing, encoded, photos
-from tests.images.scans import grey
+from tests.images.scans import grey, segment
 from tui.images import decode
 from tui.images.inspect import Facts, inspect
 from tui.images.jpeg import layout
@@ -261,6 +261,17 @@ def test_a_large_file_on_disk_is_not_read_into_memory(tmp_path: Path) -> None:
             tracemalloc.stop()
         assert len(content.read()) == facts.size == path.stat().st_size
     assert peak < 8_000_000 < facts.size
+
+
+@pytest.mark.parametrize("change", [lambda data: data.replace(b"\xff\xd2", b"\xff\xd3"), lambda data: data[:-99]])
+def test_a_large_file_on_disk_is_refused_like_a_small_one(change: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    plain = photo(restart_marker_rows=1)
+    damaged = change(plain[:2] + b"".join(segment(0xFE, bytes(65_533)) for _ in range(20)) + plain[2:])
+    path = tmp_path / "large.jpg"
+    path.write_bytes(damaged)
+    with path.open("r+b") as content, pytest.raises(Refusal) as caught:
+        inspect(content)
+    assert caught.value.reason is seen(damaged)
 
 
 def test_a_large_png_on_disk_is_decoded_from_there(tmp_path: Path) -> None:

@@ -180,17 +180,17 @@ class _Walk:
 
     def _restarts(self) -> int:
         """Go to the end of the scan; the number of its restart markers, which count up in eights (B.2.1)."""
-        count, start = 0, self.at
-        while found := _IN_SCAN.search(self.data, self.at):
-            kind = self.data[found.end() - 1]
-            self.segments.append((start, found.start()))
+        start = self.at
+        for count, found in enumerate(_IN_SCAN.finditer(self.data, start)):
+            at, behind = found.span()
+            self.segments.append((start, at))
+            kind = self.data[behind - 1]
             if kind not in _RESTARTS:
-                self.at = found.start()
+                self.at = at
                 return count
             if not self.interval or kind != _RESTARTS[count % 8]:
                 raise corrupt("JPEG", "with restart markers out of order")
-            start = self.at = found.end()
-            count += 1
+            start = behind
         raise truncated("JPEG")
 
 
