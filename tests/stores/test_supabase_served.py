@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -278,6 +280,37 @@ async def test_a_column_that_is_added_is_followed_once_the_sql_is_installed_agai
     finally:
         installable.psql(f"{drop_script()} alter table vehicles drop column is_public")
     await store.close()
+
+
+async def test_columns_that_hold_times_as_text_may_hold_none(installable: Project) -> None:
+    installable.psql(
+        "alter table vehicle_images add taken_at text, add created_at varchar(40);"
+        "alter table vehicles alter updated_at drop default, alter updated_at type text"
+    )
+    try:
+        install(installable)
+        installable.sql(
+            "insert into vehicles (origin_metadata, updated_at) values ('{\"image_urls\": [\"a\"]}', 'soon')"
+        )
+        store = await opened(installable)
+        lease = await claim_one(store)
+        taken = replace(image(lease), taken_at=datetime(2019, 7, 4, 10, 30, 45, tzinfo=UTC))
+        assert await store.record(lease, taken)
+        rows = "insert into vehicle_images (vehicle_id, image_url, taken_at, created_at) values (%s, 'x', '', 'once')"
+        installable.sql(rows, [lease.vehicle.id])
+        assert [known.taken_at for known in await store.images(lease.vehicle.id)] == [taken.taken_at, None]
+        await store.settle(lease, Settlement())
+        assert installable.value("select image_backfill_catch_up()")["stale"], "only a whole look finds it"
+        await store.refresh()
+        assert (await only(store)).stored == 2
+        assert len((await claim_one(store)).stored) == 2
+        await store.close()
+    finally:
+        installable.psql(
+            f"{drop_script()} alter table vehicle_images drop taken_at, drop created_at;"
+            "truncate vehicles cascade; alter table vehicles alter updated_at type timestamptz using null,"
+            "alter updated_at set default now()"
+        )
 
 
 async def test_of_two_tables_of_organizations_the_one_that_vehicles_refer_to(installable: Project) -> None:

@@ -24,11 +24,20 @@ CREATE FUNCTION public.image_backfill_digest(metadata jsonb) RETURNS bigint LANG
   SELECT COALESCE(jsonb_hash_extended(COALESCE(NULLIF(metadata->'image_urls', 'null'::jsonb), metadata->'images'), 0), 0)
 $$;
 
+-- The time that a text tells; NULL where it tells none.
+CREATE FUNCTION public.image_backfill_moment(told text) RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN told::timestamptz;
+EXCEPTION WHEN data_exception THEN
+  RETURN NULL;
+END $$;
+
 DO $install$
 DECLARE
   version CONSTANT integer := 1; -- image_backfill_version
   wanted CONSTANT text := current_setting('image_backfill.organizations_table');
   columns text[];
+  texts text[]; -- those of them that may hold anything
   source text;
   dealers text;
 
@@ -41,8 +50,9 @@ DECLARE
   part text;
   parts text[] := '{}';
 BEGIN
-  SELECT array_agg(c.table_name || '.' || c.column_name ORDER BY c.table_name, c.column_name) INTO columns
-  FROM information_schema.columns c
+  SELECT array_agg(c.table_name || '.' || c.column_name ORDER BY c.table_name, c.column_name),
+    array_agg(c.table_name || '.' || c.column_name) FILTER (WHERE c.data_type IN ('text', 'character varying'))
+  INTO columns, texts FROM information_schema.columns c
   WHERE c.table_schema = 'public' AND c.table_name IN
     ('vehicles', 'vehicle_images', 'organization_vehicles', 'organizations', 'businesses', wanted);
 
@@ -68,9 +78,10 @@ BEGIN
 
   -- Images, with every column that anything here asks for.
   FOR i IN 1 .. array_length(photo_columns, 1) LOOP
-    parts := parts || CASE WHEN 'vehicle_images.' || photo_columns[i] = ANY (columns)
-      THEN format('i.%1$I::%2$s AS %1$I', photo_columns[i], photo_types[i])
-      ELSE format('NULL::%2$s AS %1$I', photo_columns[i], photo_types[i]) END;
+    parts := parts || format(CASE
+      WHEN 'vehicle_images.' || photo_columns[i] <> ALL (columns) THEN 'NULL::%2$s AS %1$I'
+      WHEN photo_types[i] = 'timestamptz' AND 'vehicle_images.' || photo_columns[i] = ANY (texts) THEN 'public.image_backfill_moment(i.%1$I) AS %1$I'
+      ELSE 'i.%1$I::%2$s AS %1$I' END, photo_columns[i], photo_types[i]);
   END LOOP;
   parts := parts || CASE WHEN 'vehicle_images.id' = ANY (columns) THEN 'i.id::text AS id' ELSE 'i.ctid::text AS id' END;
   EXECUTE format('CREATE VIEW public.image_backfill_photos WITH (security_invoker = true) AS SELECT i.vehicle_id, %s FROM public.vehicle_images i',
@@ -128,7 +139,8 @@ BEGIN
     CASE WHEN 'vehicles.is_public' = ANY (columns) THEN 'COALESCE(v.is_public, false)' ELSE 'true' END,
     parts[1], parts[2], parts[3], parts[4], parts[5],
     CASE WHEN 'vehicles.year' = ANY (columns) THEN 'COALESCE(v.year || '' '', '''')' ELSE '''''' END,
-    CASE WHEN 'vehicles.updated_at' = ANY (columns) THEN 'v.updated_at::timestamptz' ELSE 'NULL::timestamptz' END,
+    CASE WHEN 'vehicles.updated_at' = ANY (texts) THEN 'public.image_backfill_moment(v.updated_at)'
+      WHEN 'vehicles.updated_at' = ANY (columns) THEN 'v.updated_at::timestamptz' ELSE 'NULL::timestamptz' END,
     -- Without a column for the source, the path of the object tells whose image it is.
     CASE WHEN 'vehicle_images.source' = ANY (columns) THEN format('i.source = %L', source)
       ELSE format('i.image_url LIKE ''%%%%/'' || v.id || %L', '/' || source || '/' || source || '\_%') END);

@@ -85,7 +85,7 @@ END $$;
 
 -- What changed since the last time, by the time stamps of the rows. {"more": whether to ask again at once, "new": whether
 -- there was no whole sync yet, "stale": whether only a whole sync can tell, since rows were deleted, too many came at
--- once, or rows have no time stamps}. One at a time: whoever comes second finds the work done.
+-- once, or rows have no time stamps that can be relied on}. One at a time: whoever comes second finds the work done.
 CREATE FUNCTION public.image_backfill_catch_up(size integer DEFAULT 2000) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   -- A transaction that takes its time commits rows whose time stamp has passed already.
@@ -129,7 +129,10 @@ BEGIN
   END IF;
   RETURN jsonb_build_object('more', COALESCE(cardinality(ids) = size, false), 'new', false, 'stale',
     about.deletions_seen <> public.image_backfill_deletions() OR COALESCE(cardinality(photos) = size * 10, false)
-    OR NOT about.columns @> ARRAY['vehicles.updated_at', 'vehicle_images.created_at']);
+    OR NOT about.columns @> ARRAY['vehicles.updated_at', 'vehicle_images.created_at']
+    OR EXISTS (
+      SELECT FROM pg_catalog.pg_attribute t WHERE t.atttypid IN ('text'::regtype, 'varchar'::regtype)
+        AND (t.attrelid, t.attname) IN (('public.vehicles'::regclass, 'updated_at'), ('public.vehicle_images'::regclass, 'created_at'))));
 END $$;
 
 -- Adds the changes of the summary up.
