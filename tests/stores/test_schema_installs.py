@@ -4,8 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.stores.shelf import TTL, claim, claim_one
 from tests.support.sidecar import forget_our_sql
 from tests.support.stack import Project
+from tui.model import VehicleQuery
+from tui.settings import Secret, Settings
+from tui.stores import Store, open_store
 from tui.stores.schema import VERSION, drop_script, install_script
 
 OURS = """
@@ -30,6 +34,13 @@ def project(request: pytest.FixtureRequest) -> Iterator[Project]:
     forget_our_sql(project)
 
 
+async def installed(project: Project) -> Store:
+    project.psql(install_script())
+    for _ in range(2):  # the first to end may have begun before
+        project.reload_schema()
+    return await open_store("supabase", Settings(supabase_url=project.url, supabase_key=Secret(project.secret_key)))
+
+
 @pytest.mark.parametrize("project", EVERY_SHAPE, indirect=True)
 def test_it_installs_twice_leaves_nothing_and_installs_again(project: Project) -> None:
     shape, indexes = project.value(SHAPE), project.value(INDEXES)
@@ -51,3 +62,32 @@ def test_the_table_of_organizations_can_be_named(project: Project) -> None:
     with pytest.raises(RuntimeError, match="no table dealers"):
         project.psql(install_script("dealers"))
     assert project.value("select public.image_backfill_version()") == VERSION
+
+
+# What was there before the orders of pages had a table of their own.
+FIRST_VERSION = """
+drop table image_backfill_catalog, image_backfill_bookmarks, image_backfill_moves;
+drop index image_backfill_jobs_leased;
+create index image_backfill_jobs_held on image_backfill_jobs (worker) where worker is not null;
+create index image_backfill_jobs_title on image_backfill_jobs (title, vehicle_id);
+update image_backfill_about set version = 1;
+"""
+
+
+@pytest.mark.parametrize("project", ["lean"], indirect=True)
+async def test_leases_outlive_the_upgrade_from_the_first_version(project: Project) -> None:
+    gallery = '{"image_urls": ["a"]}'
+    project.sql(
+        f"insert into vehicles (make, origin_metadata) select 'B' || n, '{gallery}' from generate_series(1, 9) n"
+    )
+    store = await installed(project)
+    lease = await claim_one(store)
+    await store.close()
+    project.psql(FIRST_VERSION)
+    store = await installed(project)
+    page = await store.vehicles(VehicleQuery(descending=True))
+    assert [vehicle.title for vehicle in page.rows] == [f"B{n}" for n in range(9, 0, -1)]
+    assert await store.renew([lease], TTL) == frozenset()
+    assert len(await claim(store)) == 8
+    assert project.value("select to_regclass('image_backfill_jobs_title') is null")
+    await store.close()

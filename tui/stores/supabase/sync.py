@@ -85,4 +85,6 @@ class Sync:
             while place["last"] is not None:
                 keys = {name: place[name] for name in ("last", "began", "deletions")}
                 place = await self._connection.rpc("image_backfill_sync", keys)
+            while await self._connection.rpc("image_backfill_keep_bookmarks"):
+                pass
             self._whole_at = self._clock()

@@ -54,15 +54,37 @@ CREATE INDEX IF NOT EXISTS image_backfill_jobs_free ON public.image_backfill_job
 CREATE INDEX IF NOT EXISTS image_backfill_jobs_free_of
   ON public.image_backfill_jobs (organization_id, is_public, rank, vehicle_id) WHERE open AND wakes_at IS NULL;
 CREATE INDEX IF NOT EXISTS image_backfill_jobs_wakes ON public.image_backfill_jobs (wakes_at) WHERE wakes_at IS NOT NULL;
-CREATE INDEX IF NOT EXISTS image_backfill_jobs_held ON public.image_backfill_jobs (worker) WHERE worker IS NOT NULL;
-CREATE INDEX IF NOT EXISTS image_backfill_jobs_rank ON public.image_backfill_jobs (organization_id, rank);
-CREATE INDEX IF NOT EXISTS image_backfill_jobs_title ON public.image_backfill_jobs (title, vehicle_id);
-CREATE INDEX IF NOT EXISTS image_backfill_jobs_urls ON public.image_backfill_jobs (url_count, vehicle_id);
-CREATE INDEX IF NOT EXISTS image_backfill_jobs_state ON public.image_backfill_jobs (state, vehicle_id);
-CREATE INDEX IF NOT EXISTS image_backfill_jobs_title_of ON public.image_backfill_jobs (organization_id, title, vehicle_id);
-CREATE INDEX IF NOT EXISTS image_backfill_jobs_urls_of
-  ON public.image_backfill_jobs (organization_id, url_count, vehicle_id);
-CREATE INDEX IF NOT EXISTS image_backfill_jobs_state_of ON public.image_backfill_jobs (organization_id, state, vehicle_id);
+CREATE INDEX IF NOT EXISTS image_backfill_jobs_leased ON public.image_backfill_jobs (worker, lease_token)
+  WHERE worker IS NOT NULL;
+-- What version 1 had here, each of them written by every lease.
+DROP INDEX IF EXISTS public.image_backfill_jobs_held, public.image_backfill_jobs_rank, public.image_backfill_jobs_title,
+  public.image_backfill_jobs_urls, public.image_backfill_jobs_state, public.image_backfill_jobs_title_of,
+  public.image_backfill_jobs_urls_of, public.image_backfill_jobs_state_of;
+
+-- What is looked for and paged of a job, a copy that the trigger below keeps. A lease changes nothing of it; on the jobs
+-- themselves every lease would write into each of these indexes.
+CREATE TABLE IF NOT EXISTS public.image_backfill_catalog (
+  vehicle_id uuid PRIMARY KEY,
+  organization_id text NOT NULL,
+  rank bigint NOT NULL,
+  title text COLLATE "C" NOT NULL,
+  search text NOT NULL,
+  url_count integer NOT NULL,
+  state smallint NOT NULL
+);
+INSERT INTO public.image_backfill_catalog (vehicle_id, organization_id, rank, title, search, url_count, state)
+SELECT j.vehicle_id, j.organization_id, j.rank, j.title, j.search, j.url_count, j.state FROM public.image_backfill_jobs j
+WHERE NOT EXISTS (SELECT FROM public.image_backfill_catalog c WHERE c.vehicle_id = j.vehicle_id);
+CREATE INDEX IF NOT EXISTS image_backfill_catalog_rank ON public.image_backfill_catalog (organization_id, rank);
+CREATE INDEX IF NOT EXISTS image_backfill_catalog_title ON public.image_backfill_catalog (title, vehicle_id);
+CREATE INDEX IF NOT EXISTS image_backfill_catalog_urls ON public.image_backfill_catalog (url_count, vehicle_id);
+CREATE INDEX IF NOT EXISTS image_backfill_catalog_state ON public.image_backfill_catalog (state, vehicle_id);
+CREATE INDEX IF NOT EXISTS image_backfill_catalog_title_of
+  ON public.image_backfill_catalog (organization_id, title, vehicle_id);
+CREATE INDEX IF NOT EXISTS image_backfill_catalog_urls_of
+  ON public.image_backfill_catalog (organization_id, url_count, vehicle_id);
+CREATE INDEX IF NOT EXISTS image_backfill_catalog_state_of
+  ON public.image_backfill_catalog (organization_id, state, vehicle_id);
 
 -- The summary, as changes to be added up: whoever changes jobs only ever adds rows here, so that no worker waits for
 -- another at the counter of an organization. A sync folds them together.
@@ -81,6 +103,19 @@ CREATE TABLE IF NOT EXISTS public.image_backfill_counts (
   images_to_come bigint NOT NULL
 );
 CREATE INDEX IF NOT EXISTS image_backfill_counts_of ON public.image_backfill_counts (organization_id);
+
+-- Bookmarks in each order of the catalog: where one is, and how many vehicles there are from it to the next. A far page is
+-- reached from the bookmark before it. The first of an order is before everything; a small project has none.
+CREATE TABLE IF NOT EXISTS public.image_backfill_bookmarks (
+  sort text NOT NULL, -- title, urls or state
+  title text COLLATE "C" NOT NULL, -- '' but by title
+  number integer NOT NULL, -- 0 by title
+  vehicle_id uuid NOT NULL,
+  vehicles bigint NOT NULL,
+  PRIMARY KEY (sort, title, number, vehicle_id)
+);
+-- What is not yet added up there: 1 for a vehicle that came to a place in an order, -1 for one that left it.
+CREATE TABLE IF NOT EXISTS public.image_backfill_moves (LIKE public.image_backfill_bookmarks);
 
 CREATE TABLE IF NOT EXISTS public.image_backfill_outcomes (
   vehicle_id uuid NOT NULL,
@@ -120,22 +155,37 @@ CREATE TABLE IF NOT EXISTS public.image_backfill_shares (
 );
 CREATE INDEX IF NOT EXISTS image_backfill_shares_live ON public.image_backfill_shares (seen_at) WHERE ended_at IS NULL;
 
--- Every change of a job goes into the summary in the same transaction, whoever makes it.
+-- Every change of a job goes into the summary, the catalog and its moves in the same transaction, whoever makes it.
 CREATE OR REPLACE FUNCTION public.image_backfill_count_jobs() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  changed CONSTANT text := CASE TG_OP
+    WHEN 'INSERT' THEN 'SELECT 1 AS sign, * FROM added'
+    WHEN 'DELETE' THEN 'SELECT -1 AS sign, * FROM removed'
+    ELSE 'SELECT 1 AS sign, * FROM added UNION ALL SELECT -1, * FROM removed' END;
+  moved boolean;
 BEGIN
   -- Most statements change nothing that counts, but a lease. A query made anew each time would cost as much as they do.
   IF TG_OP = 'UPDATE' THEN
     IF NOT EXISTS (
       SELECT FROM added a JOIN removed r USING (vehicle_id)
-      WHERE (a.organization_id, a.is_public, a.listed, a.stored, a.marked, a.state, a.open, a.url_count, a.finals)
-        IS DISTINCT FROM (r.organization_id, r.is_public, r.listed, r.stored, r.marked, r.state, r.open, r.url_count, r.finals)) THEN
+      WHERE (a.organization_id, a.rank, a.is_public, a.title, a.search, a.listed, a.stored, a.marked, a.state, a.open, a.url_count, a.finals)
+        IS DISTINCT FROM
+        (r.organization_id, r.rank, r.is_public, r.title, r.search, r.listed, r.stored, r.marked, r.state, r.open, r.url_count, r.finals)) THEN
       RETURN NULL;
     END IF;
+    UPDATE public.image_backfill_catalog c SET organization_id = a.organization_id, rank = a.rank, title = a.title, search = a.search,
+      url_count = a.url_count, state = a.state
+    FROM added a WHERE a.vehicle_id = c.vehicle_id
+      AND (c.organization_id, c.rank, c.title, c.search, c.url_count, c.state)
+        IS DISTINCT FROM (a.organization_id, a.rank, a.title, a.search, a.url_count, a.state);
   ELSIF TG_OP = 'DELETE' THEN
-    IF NOT EXISTS (SELECT FROM removed) THEN
-      RETURN NULL;
-    END IF;
-  ELSIF NOT EXISTS (SELECT FROM added) THEN
+    DELETE FROM public.image_backfill_catalog c USING removed r WHERE r.vehicle_id = c.vehicle_id;
+  ELSE
+    INSERT INTO public.image_backfill_catalog (vehicle_id, organization_id, rank, title, search, url_count, state)
+    SELECT a.vehicle_id, a.organization_id, a.rank, a.title, a.search, a.url_count, a.state FROM added a;
+  END IF;
+  moved := FOUND;
+  IF NOT moved AND TG_OP <> 'UPDATE' THEN
     RETURN NULL;
   END IF;
   EXECUTE format($query$
@@ -154,10 +204,15 @@ BEGIN
       FROM (%s) changed GROUP BY organization_id, is_public) summed
     WHERE (vehicles, needing, backfilled, ready, partial, parked, empty, marked, legacy, images_to_come)
       <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-  $query$, CASE TG_OP
-    WHEN 'INSERT' THEN 'SELECT 1 AS sign, * FROM added'
-    WHEN 'DELETE' THEN 'SELECT -1 AS sign, * FROM removed'
-    ELSE 'SELECT 1 AS sign, * FROM added UNION ALL SELECT -1, * FROM removed' END);
+  $query$, changed);
+  IF moved AND EXISTS (SELECT FROM public.image_backfill_bookmarks) THEN
+    EXECUTE format($query$
+      INSERT INTO public.image_backfill_moves (sort, title, number, vehicle_id, vehicles)
+      SELECT k.sort, k.title, k.number, c.vehicle_id, sum(c.sign) FROM (%s) c
+      CROSS JOIN LATERAL (VALUES ('title', c.title, 0), ('urls', '', c.url_count), ('state', '', c.state)) k (sort, title, number)
+      GROUP BY k.sort, k.title, k.number, c.vehicle_id HAVING sum(c.sign) <> 0
+    $query$, changed);
+  END IF;
   RETURN NULL;
 END $$;
 

@@ -34,7 +34,7 @@ END $$;
 
 DO $install$
 DECLARE
-  version CONSTANT integer := 1; -- image_backfill_version
+  version CONSTANT integer := 2; -- image_backfill_version
   wanted CONSTANT text := current_setting('image_backfill.organizations_table');
   columns text[];
   texts text[]; -- those of them that may hold anything

@@ -30,7 +30,7 @@ BEGIN
   WITH facts AS MATERIALIZED (
     SELECT f.*, lower(f.title || ' ' || f.vin) AS search FROM public.image_backfill_facts f WHERE f.vehicle_id = ANY (stale)),
   last AS MATERIALIZED (
-    SELECT o.organization_id, COALESCE((SELECT max(r.rank) FROM public.image_backfill_jobs r WHERE r.organization_id = o.organization_id), 0) AS rank
+    SELECT o.organization_id, COALESCE((SELECT max(r.rank) FROM public.image_backfill_catalog r WHERE r.organization_id = o.organization_id), 0) AS rank
     FROM (SELECT DISTINCT f.organization_id FROM facts f) o),
   changed AS (
     UPDATE public.image_backfill_jobs j SET
@@ -126,6 +126,9 @@ BEGIN
     UNION (SELECT i.vehicle_id FROM public.image_backfill_photos i WHERE i.created_at > now() ORDER BY i.created_at DESC LIMIT size)));
   IF (SELECT count(*) > 5000 FROM public.image_backfill_counts) THEN
     PERFORM public.image_backfill_fold_counts();
+  END IF;
+  IF (SELECT count(*) > 2000 FROM public.image_backfill_moves) THEN
+    PERFORM public.image_backfill_keep_bookmarks();
   END IF;
   RETURN jsonb_build_object('more', COALESCE(cardinality(ids) = size, false), 'new', false, 'stale',
     about.deletions_seen <> public.image_backfill_deletions() OR COALESCE(cardinality(photos) = size * 10, false)

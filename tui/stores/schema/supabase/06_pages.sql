@@ -73,6 +73,23 @@ CREATE FUNCTION public.image_backfill_organizations(
       FROM found f ORDER BY place OFFSET skip LIMIT most) p), '[]'))
 $$;
 
+-- The bookmark from which a place in an order is soon reached, and its own place; both from 0. None where none is before.
+CREATE FUNCTION public.image_backfill_bookmark_before(chosen text, wanted bigint)
+RETURNS TABLE (title text, number integer, vehicle_id uuid, place bigint) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  -- Moves that are not added up yet put a bookmark at most so much further.
+  come CONSTANT bigint := (SELECT COALESCE(sum(m.vehicles), 0) FROM public.image_backfill_moves m WHERE m.sort = chosen AND m.vehicles > 0);
+BEGIN
+  RETURN QUERY
+  SELECT n.title, n.number, n.vehicle_id, n.place::bigint + (
+    SELECT COALESCE(sum(m.vehicles), 0)::bigint FROM public.image_backfill_moves m
+    WHERE m.sort = chosen AND (m.title, m.number, m.vehicle_id) < (n.title, n.number, n.vehicle_id))
+  FROM (
+    SELECT b.title, b.number, b.vehicle_id, sum(b.vehicles) OVER (ORDER BY b.title, b.number, b.vehicle_id) - b.vehicles AS place
+    FROM public.image_backfill_bookmarks b WHERE b.sort = chosen) n
+  WHERE n.place <= wanted - come ORDER BY n.place DESC LIMIT 1;
+END $$;
+
 -- A page of vehicles, {"total", "rows"}: of one organization ('' for none) or of all for NULL, whose title or VIN holds a
 -- text, by title, urls or state.
 CREATE FUNCTION public.image_backfill_vehicles(
@@ -80,20 +97,28 @@ CREATE FUNCTION public.image_backfill_vehicles(
   skip integer DEFAULT 0, most integer DEFAULT 100
 ) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
 DECLARE
-  key CONSTANT text := CASE sort WHEN 'urls' THEN 'url_count' WHEN 'state' THEN 'state' ELSE 'title' END;
+  chosen CONSTANT text := CASE WHEN sort IN ('urls', 'state') THEN sort ELSE 'title' END;
+  key CONSTANT text := CASE chosen WHEN 'urls' THEN 'url_count' ELSE chosen END;
+  near CONSTANT integer := 500; -- steps that are soon made
   conditions text := 'true';
   total bigint;
   turned boolean;
+  steps bigint;
+  place bigint;
+  mark_title text;
+  mark_number integer;
+  mark_id uuid;
+  mark_place bigint;
   ids uuid[];
 BEGIN
   IF organization IS NOT NULL THEN
-    conditions := 'j.organization_id = $1';
+    conditions := 'c.organization_id = $1';
   END IF;
   IF wanted = '' THEN
     SELECT COALESCE(sum(c.vehicles), 0) INTO total FROM public.image_backfill_counts c WHERE organization IS NULL OR c.organization_id = organization;
   ELSE
-    conditions := conditions || ' AND position(lower($2) IN j.search) > 0';
-    EXECUTE 'SELECT count(*) FROM public.image_backfill_jobs j WHERE ' || conditions INTO total USING organization, wanted;
+    conditions := conditions || ' AND position(lower($2) IN c.search) > 0';
+    EXECUTE 'SELECT count(*) FROM public.image_backfill_catalog c WHERE ' || conditions INTO total USING organization, wanted;
   END IF;
   most := least(most, total - skip);
   IF most <= 0 THEN
@@ -101,9 +126,20 @@ BEGIN
   END IF;
   -- The far half is reached from the other end.
   turned := skip > total - skip - most;
-  EXECUTE format('SELECT ARRAY(SELECT j.vehicle_id FROM public.image_backfill_jobs j WHERE %s ORDER BY j.%I %s, j.vehicle_id %3$s OFFSET $3 LIMIT $4)',
+  steps := CASE WHEN turned THEN total - skip - most ELSE skip END;
+  IF steps > near AND organization IS NULL AND wanted = '' THEN
+    place := CASE WHEN descending THEN total - skip - most ELSE skip END;
+    SELECT b.title, b.number, b.vehicle_id, b.place INTO mark_title, mark_number, mark_id, mark_place
+    FROM public.image_backfill_bookmark_before(chosen, place) b;
+    IF FOUND THEN
+      conditions := format('(c.%I, c.vehicle_id) >= (%s, $7)', key, CASE chosen WHEN 'title' THEN '$5' ELSE '$6' END);
+      turned := descending;
+      steps := place - mark_place;
+    END IF;
+  END IF;
+  EXECUTE format('SELECT ARRAY(SELECT c.vehicle_id FROM public.image_backfill_catalog c WHERE %s ORDER BY c.%I %s, c.vehicle_id %3$s OFFSET $3 LIMIT $4)',
     conditions, key, CASE WHEN descending <> turned THEN 'DESC' ELSE 'ASC' END)
-  INTO ids USING organization, wanted, CASE WHEN turned THEN total - skip - most ELSE skip END, most;
+  INTO ids USING organization, wanted, steps, most, mark_title, mark_number, mark_id;
   RETURN jsonb_build_object('total', total, 'rows', (
     SELECT COALESCE(jsonb_agg(to_jsonb(l) ORDER BY CASE WHEN turned THEN -1 ELSE 1 END * array_position(ids, l.id)), '[]')
     FROM public.image_backfill_lines l WHERE l.id = ANY (ids)));
