@@ -120,6 +120,12 @@ def in_the_database(project: Project, rounds: int, vehicles: int) -> None:
         "vehicles, first page of 100 by title": "SELECT image_backfill_vehicles()",
         "vehicles, page at 1 %": f"SELECT image_backfill_vehicles(skip => {vehicles // 100})",
         "vehicles, page in the middle": f"SELECT image_backfill_vehicles(skip => {vehicles // 2})",
+        "vehicles by state, page in the middle": (
+            f"SELECT image_backfill_vehicles(sort => 'state', skip => {vehicles // 2})"
+        ),
+        "vehicles by URLs downwards, page in the middle": (
+            f"SELECT image_backfill_vehicles(sort => 'urls', descending => true, skip => {vehicles // 2})"
+        ),
         "vehicles, last page": f"SELECT image_backfill_vehicles(skip => {vehicles - 100})",
         "vehicles of one organization by state": (
             "SELECT image_backfill_vehicles(organization => md5('o7')::uuid::text, sort => 'state')"

@@ -12,7 +12,7 @@ import pytest
 
 from tests.stores.contract.shelves import few_authorities, served_project
 from tests.support.stack import Project
-from tui.model import VehicleQuery, VehicleSort
+from tui.model import Phase, RunOptions, RunRecord, VehicleQuery, VehicleSort
 from tui.settings import Secret, Settings
 from tui.stores import open_store
 
@@ -178,4 +178,13 @@ async def test_a_store_sets_them_where_a_project_is_large(project: Project) -> N
     assert project.value("select count(*) from image_backfill_moves") == 0, "what changed was added up"
     ids = project.value("select array_agg(vehicle_id::text order by state, vehicle_id) from image_backfill_jobs")
     assert [vehicle.id for vehicle in page.rows] == ids[5000:5010]
+    await store.close()
+
+
+async def test_workers_that_nobody_looks_at_tidy_up(project: Project) -> None:
+    keep(project)
+    store = await open_store("supabase", Settings(supabase_url=project.url, supabase_key=Secret(project.secret_key)))
+    project.sql("update image_backfill_jobs set parked = true")
+    await store.save_run(RunRecord("r", "w", 0.0, 0.0, None, Phase.RUNNING, RunOptions()))
+    assert project.value("select count(*) from image_backfill_moves") == 0
     await store.close()

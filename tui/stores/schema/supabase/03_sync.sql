@@ -127,9 +127,7 @@ BEGIN
   IF (SELECT count(*) > 5000 FROM public.image_backfill_counts) THEN
     PERFORM public.image_backfill_fold_counts();
   END IF;
-  IF (SELECT count(*) > 2000 FROM public.image_backfill_moves) THEN
-    PERFORM public.image_backfill_keep_bookmarks();
-  END IF;
+  PERFORM public.image_backfill_tidy_bookmarks();
   RETURN jsonb_build_object('more', COALESCE(cardinality(ids) = size, false), 'new', false, 'stale',
     about.deletions_seen <> public.image_backfill_deletions() OR COALESCE(cardinality(photos) = size * 10, false)
     OR NOT about.columns @> ARRAY['vehicles.updated_at', 'vehicle_images.created_at']

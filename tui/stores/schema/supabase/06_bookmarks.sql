@@ -30,6 +30,14 @@ BEGIN
   RETURN true;
 END $$;
 
+-- A step of it where many moves wait. There are none without bookmarks, so this locks no job.
+CREATE FUNCTION public.image_backfill_tidy_bookmarks() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM public.image_backfill_moves OFFSET 2000) THEN
+    PERFORM public.image_backfill_keep_bookmarks();
+  END IF;
+END $$;
+
 -- The first bookmark of each order, where there are enough vehicles for any; whether there are. In a transaction that has
 -- written no job: nobody writes one meanwhile, and whoever does so afterwards tells of moves.
 CREATE FUNCTION public.image_backfill_begin_bookmarks(enough bigint) RETURNS boolean LANGUAGE plpgsql AS $$

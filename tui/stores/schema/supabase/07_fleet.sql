@@ -20,6 +20,8 @@ BEGIN
   ON CONFLICT (run_id, worker) DO UPDATE SET started_at = excluded.started_at, seen_at = excluded.seen_at, ended_at = excluded.ended_at,
     phase = excluded.phase, told = excluded.told
   WHERE known.ended_at IS NULL OR excluded.ended_at IS NOT NULL;
+  -- Workers that nobody looks at tidy up what they leave.
+  PERFORM public.image_backfill_tidy_bookmarks();
   RETURN jsonb_build_object('wish', (SELECT r.wish FROM public.image_backfill_runs r WHERE r.run_id = run),
     'workers', 1 + public.image_backfill_live_workers(run, share->>'worker'));
 END $$;
