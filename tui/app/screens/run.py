@@ -1,4 +1,4 @@
-"""The run that goes on: bars, lanes, hosts and the log, ten times a second; leaving it never stops the run."""
+"""The run that goes on: bars, lanes, hosts and the log, five times a second; leaving it never stops the run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from tui.app.widgets.options import OptionsBar
 from tui.app.widgets.options_line import OptionsLine
 from tui.app.widgets.run_page import LEAST_LOG, RunLog, RunPage
 from tui.model import PACES, Snapshot
+
+LOOKS_PER_PAINTING = 2
+"""The app looks ten times a second; what moves is alive at half of that, and a painting costs ten times a look."""
 
 
 def _may_step(screen: RunScreen, step: int) -> bool:
@@ -38,6 +41,10 @@ class RunScreen(BaseScreen):
     RunScreen.-tall #run-options { margin: 1 0 0 0; }
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._skipped = 0
+
     def compose_body(self) -> ComposeResult:
         """The page, the log under it, and the options."""
         yield RunPage(id="run-page")
@@ -52,6 +59,7 @@ class RunScreen(BaseScreen):
 
     def on_screen_resume(self) -> None:
         """Catch up; be the summary of a run that has ended meanwhile."""
+        self._skipped = LOOKS_PER_PAINTING
         self._look(self.backfill.snapshot)
         if not self.backfill.running:
             self.call_after_refresh(self._conclude)
@@ -65,14 +73,20 @@ class RunScreen(BaseScreen):
     def _look(self, seen: Snapshot | None) -> None:
         if seen is None or not self.is_active:
             return
-        with self.app.batch_update():
-            page = self.query_one(RunPage)
-            changed = page.seen is None or page.seen.phase is not seen.phase
-            page.seen, page.elsewhere = seen, self.backfill.paused_elsewhere
-            page.redraw()
-            self.query_one(RunLog).show(seen.log)
-        if changed:
+        shown = self.query_one(RunPage).seen
+        turned = shown is None or shown.phase is not seen.phase
+        self._skipped += 1
+        if turned or self._skipped >= LOOKS_PER_PAINTING:
+            self._paint(seen)
+        if turned:
             self.refresh_bindings()
+
+    def _paint(self, seen: Snapshot) -> None:
+        self._skipped = 0
+        page = self.query_one(RunPage)
+        page.seen, page.elsewhere = seen, self.backfill.paused_elsewhere
+        page.redraw()
+        self.query_one(RunLog).show(seen.log)
 
     def _show_options(self) -> None:
         self.query_one(OptionsLine).options = self.backfill.options

@@ -16,7 +16,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.app.widgets.ink import Ink, Line
+from tui.app.widgets.ink import Ink, Line, clip, line_width
 from tui.app.widgets.palette import ink_style
 
 T = TypeVar("T")
@@ -66,41 +66,104 @@ class Inked(ScrollView, can_focus=False):
         super().notify_style_update()
 
 
-class Canvas(Inked):
-    """Lines that change often: after a `redraw` only those that differ are painted again."""
+class Drawn(Inked):
+    """Lines that change often: after a `redraw` only those that differ are painted again.
 
-    DEFAULT_CSS = "Canvas { height: auto; overflow: hidden hidden; }"
+    It may have padding, but neither a border nor an opacity: its lines go past Textual's cache, which would look all of
+    these up for each of them.
+    """
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        self._strips: dict[int, Strip] = {}
+        self._shades: dict[Ink | None, Style] = {}
         super().__init__(id=id, classes=classes)
         self.lines: Sequence[Line] = ()
 
     def draw(self, width: int) -> Sequence[Line]:
-        """The lines to show in this width."""
+        """The lines in sight, in this width."""
         raise NotImplementedError
 
     def redraw(self) -> None:
         """Draw, and paint what changed."""
-        before, self.lines = self.lines, self.draw(self.size.width)
+        before, self.lines = self.lines, self.draw(self.room)
         if len(before) != len(self.lines):
-            self.virtual_size = Size(self.size.width, len(self.lines))
-            self.refresh(layout=True)
+            self._strips.clear()
+            self.fit()
             return
-        changed = [
-            Region(0, y, self.size.width, 1)
-            for y, (old, new) in enumerate(zip(before, self.lines, strict=True))
-            if old != new
-        ]
+        changed = [y for y, (old, new) in enumerate(zip(before, self.lines, strict=True)) if old != new]
         if changed:
-            self.refresh(*changed)
+            self._repaint(changed)
+
+    def fit(self) -> None:
+        """Paint another number of lines."""
+        self.refresh()
+
+    def _repaint(self, rows: Sequence[int]) -> None:
+        """Paint some lines from edge to edge: the compositor would cut a part of one out of its strip every time."""
+        padding, width = self.styles.padding, self.outer_size.width
+        for y in rows:
+            self._strips.pop(y + padding.top, None)
+        self.refresh(*(Region(-padding.left, y, width, 1) for y in rows))
 
     def on_resize(self, event: events.Resize) -> None:
         """Draw again for the new width."""
         self.redraw()
 
-    def render_line(self, y: int) -> Strip:
-        """Paint one line."""
-        return self.strip(self.lines[y] if y < len(self.lines) else (), self.size.width)
+    def notify_style_update(self) -> None:
+        """Another theme has other inks, another class other padding."""
+        self._strips.clear()
+        self._shades.clear()
+        super().notify_style_update()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The strips of a part, of which those that did not change are still here."""
+        width = self.outer_size.width
+        strips = [self._edge_to_edge(y, width) for y in crop.line_range]
+        if crop.column_span == (0, width):
+            return strips
+        return [strip.crop(*crop.column_span) for strip in strips]
+
+    def _edge_to_edge(self, y: int, width: int) -> Strip:
+        strip = self._strips.get(y)
+        if strip is None or strip.cell_length != width:
+            strip = self._strips[y] = self._painted(y, width)
+        return strip
+
+    def _painted(self, y: int, width: int) -> Strip:
+        """A line with its padding, in the colours that the terminal has: made in one go, for strips are not cheap."""
+        top, right, _, left = self.styles.padding
+        line = self.lines[y - top] if top <= y < top + len(self.lines) else ()
+        room = width - left - right
+        rest = room - line_width(line)
+        start, end = self._blank(left, None), [*self._blank(rest, Ink.PLAIN), *self._blank(right, None)]
+        pieces = line if rest >= 0 else clip(line, room)
+        return Strip([*start, *(Segment(text, self._shade(ink)) for text, ink in pieces), *end], width)
+
+    def _blank(self, width: int, ink: Ink | None) -> tuple[Segment, ...]:
+        return (Segment(" " * width, self._shade(ink)),) if width > 0 else ()
+
+    def _shade(self, ink: Ink | None) -> Style:
+        """The style of an ink, or of the ground alone, after the app's filters."""
+        style = self._shades.get(ink)
+        if style is None:
+            ground = self.background_colors[1]
+            style = Style(bgcolor=ground.rich_color) if ink is None else self._style(ink, None)
+            segments = [Segment(" ", style)]
+            for filter in self.get_line_filters():
+                segments = filter.apply(segments, ground)
+            style = self._shades[ink] = segments[0].style or Style.null()
+        return style
+
+
+class Canvas(Drawn):
+    """As many lines as it draws, whatever room that takes."""
+
+    DEFAULT_CSS = "Canvas { height: auto; overflow: hidden hidden; }"
+
+    def fit(self) -> None:
+        """Take more room or less."""
+        self.virtual_size = Size(self.size.width, len(self.lines))
+        self.refresh(layout=True)
 
 
 LIST_KEYS: tuple[BindingType, ...] = (

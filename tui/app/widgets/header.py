@@ -20,6 +20,10 @@ NAME = Piece("backfill", Ink.STRONG)
 GAP = Piece("  ")
 
 
+STEPS = 1_200
+"""Parts of a whole that no bar and no percentage of the header tells apart any further."""
+
+
 class Standing(NamedTuple):
     """What the header tells: `elsewhere` says that another app paused the run, `rereading` that rows are looked at."""
 
@@ -38,28 +42,43 @@ class StatusHeader(Canvas):
     StatusHeader { height: 1; dock: top; padding: 0 1; background: $surface; }
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: tuple[object, ...] = ()
+
     def on_mount(self) -> None:
         """Look at the app's state for as long as the screen lives."""
         for name in ("session", "counts", "snapshot", "trouble", "rereading"):
             self.watch(self.app, name, self._look, init=False)
 
     def _look(self) -> None:
-        """Draw, unless another screen is on top: Textual would paint all of that one again for it."""
-        if self.screen.is_active:
+        """Draw what is news, unless another screen is on top: Textual would paint all of that one again for it."""
+        if self.screen.is_active and self._told != telling(self._standing()):
             self.redraw()
+
+    def _standing(self) -> Standing:
+        app = cast("BackfillApp", self.app)
+        return Standing(
+            app.sign, app.counts, app.snapshot, app.trouble, app.rereading is not None, app.paused_elsewhere
+        )
 
     def draw(self, width: int) -> Sequence[Line]:
         """The line."""
-        app = cast("BackfillApp", self.app)
-        standing = Standing(
-            app.sign, app.counts, app.snapshot, app.trouble, app.rereading is not None, app.paused_elsewhere
-        )
+        standing = self._standing()
+        self._told = telling(standing)
         return (header_line(standing, width),)
 
     def on_click(self, event: events.Click) -> None:
         """The run's state leads to the run."""
         if event.x > self.size.width * 2 // 3:
             cast("BackfillApp", self.app).action_watch_run()
+
+
+def telling(standing: Standing) -> tuple[object, ...]:
+    """What the line is made of: as long as it is the same, so is the line."""
+    seen = standing.snapshot
+    run = seen and (seen.phase, seen.workers, STEPS * seen.tally.done // max(1, seen.images_total))
+    return (*standing._replace(snapshot=None), run)
 
 
 def header_line(standing: Standing, width: int) -> Line:

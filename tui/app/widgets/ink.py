@@ -29,6 +29,8 @@ class Ink(StrEnum):
     ON_BLUE = "on blue"
     ON_VIOLET = "on violet"
 
+    __hash__ = str.__hash__  # that of an enum is not made for a look-up per piece
+
     @property
     def opaque(self) -> bool:
         """Whether it has a ground of its own, which no cursor may cover."""
@@ -52,14 +54,19 @@ def chip(text: str, color: str) -> Piece:
     return Piece(text, Ink.DIM) if color == "none" else Piece(f" {text} ", Ink(f"on {color}"))
 
 
+def cells(text: str) -> int:
+    """Cells that a text takes."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
 def line_width(line: Line) -> int:
     """Cells that a line takes."""
-    return sum(cell_len(piece.text) for piece in line)
+    return sum([cells(text) for text, _ in line])
 
 
 def cut(text: str, width: int) -> str:
     """Text in at most `width` cells, with an ellipsis where something is missing at the end."""
-    if cell_len(text) <= width:
+    if cells(text) <= width:
         return text
     return set_cell_size(text, width - 1).rstrip() + ELLIPSIS if width > 0 else ""
 
@@ -67,18 +74,18 @@ def cut(text: str, width: int) -> str:
 def left(text: str, width: int) -> str:
     """Text in exactly `width` cells, aligned left."""
     text = cut(text, width)
-    return text + " " * (width - cell_len(text))
+    return text + " " * (width - cells(text))
 
 
 def right(text: str, width: int) -> str:
     """Text in exactly `width` cells, aligned right."""
     text = cut(text, width)
-    return " " * (width - cell_len(text)) + text
+    return " " * (width - cells(text)) + text
 
 
 def shorten(text: str, width: int) -> str:
     """Text in at most `width` cells, with an ellipsis in its middle: both ends of a URL say something."""
-    if cell_len(text) <= width:
+    if cells(text) <= width:
         return text
     if width < 3:
         return cut(text, width)
@@ -88,30 +95,30 @@ def shorten(text: str, width: int) -> str:
 
 def _tail(text: str, width: int) -> str:
     taken, start = 0, len(text)
-    while start and taken + cell_len(text[start - 1]) <= width:
+    while start and taken + cells(text[start - 1]) <= width:
         start -= 1
-        taken += cell_len(text[start])
+        taken += cells(text[start])
     return text[start:]
 
 
 def squeeze(text: str, width: int) -> str:
     """Text in at most `width` cells at the cost of its longest word: a log line keeps its verdict and loses URL."""
-    over = cell_len(text) - width
+    over = cells(text) - width
     if over <= 0:
         return text
     longest = max(text.split(" "), key=cell_len)
-    return cut(text.replace(longest, shorten(longest, max(12, cell_len(longest) - over)), 1), width)
+    return cut(text.replace(longest, shorten(longest, max(12, cells(longest) - over)), 1), width)
 
 
 def wrapped(text: str, width: int) -> list[str]:
     """Text in lines of at most `width` cells, broken between words where that can be."""
     lines = [""]
     for word in text.split():
-        while cell_len(word) > width:
+        while cells(word) > width:
             head = set_cell_size(word, width).rstrip()
             lines, word = [*lines, head], word[len(head) :]
         longer = f"{lines[-1]} {word}".lstrip()
-        if cell_len(longer) <= width:
+        if cells(longer) <= width:
             lines[-1] = longer
         else:
             lines.append(word)
@@ -120,10 +127,12 @@ def wrapped(text: str, width: int) -> list[str]:
 
 def clip(line: Line, width: int) -> Line:
     """A line in at most `width` cells."""
+    if line_width(line) <= width:
+        return line
     kept: list[Piece] = []
     room = width
     for piece in line:
-        size = cell_len(piece.text)
+        size = cells(piece.text)
         if size > room:
             kept.append(Piece(cut(piece.text, room), piece.ink))
             break

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from tui.app import words
 from tui.app.widgets.ink import (
@@ -32,6 +34,8 @@ _INKS = {
     Mark.DEFERRED: Ink.WARN,
 }
 GLYPHS = {mark: Piece(words.MARKS[mark], ink) for mark, ink in _INKS.items()}
+
+_INK_OF = itemgetter(1)
 
 _TELLING = (Mark.FETCHING, Mark.WAITING, Mark.REFUSED, Mark.DEFERRED, Mark.DUPLICATE, Mark.STORED)
 """Which mark speaks for several when a lane has more images than cells."""
@@ -162,25 +166,16 @@ def _lane(lane: Lane, width: int, cells: int) -> Line:
 
 def lane_done(lane: Lane) -> int:
     """Images of a lane that have ended."""
-    return sum(mark not in (Mark.WAITING, Mark.FETCHING) for mark in lane.marks)
+    return len(lane.marks) - lane.marks.count(Mark.WAITING) - lane.marks.count(Mark.FETCHING)
 
 
 def gauge(marks: Sequence[Mark], room: int) -> Line:
     """A glyph for each image, or for each handful of them where there are more images than cells."""
     step = math.ceil(len(marks) / room) if marks else 1
-    groups = (marks[at : at + step] for at in range(0, len(marks), step))
-    return merged([GLYPHS[min(group, key=_TELLING.index)] for group in groups])
-
-
-def merged(pieces: Sequence[Piece]) -> Line:
-    """Neighbours in the same ink as one piece."""
-    line: list[Piece] = []
-    for piece in pieces:
-        if line and line[-1].ink is piece.ink:
-            line[-1] = Piece(line[-1].text + piece.text, piece.ink)
-        else:
-            line.append(piece)
-    return tuple(line)
+    if step > 1:
+        marks = [min(marks[at : at + step], key=_TELLING.index) for at in range(0, len(marks), step)]
+    glyphs = [GLYPHS[mark] for mark in marks]
+    return tuple(Piece("".join([text for text, _ in alike]), ink) for ink, alike in groupby(glyphs, _INK_OF))
 
 
 def hosts(paces: Sequence[HostPace], width: int, rows: int) -> list[Line]:

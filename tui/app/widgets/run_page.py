@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from textual import events
 from textual.geometry import Size
-from textual.strip import Strip
 
 from tui.app.widgets import run_lines as draw
-from tui.app.widgets.canvas import Canvas, Inked
+from tui.app.widgets.canvas import Canvas, Drawn
 from tui.app.widgets.ink import BLANK, Ink, Line, Piece, clip
 from tui.model import LogLine, Phase, Snapshot
 
@@ -85,27 +85,50 @@ class RunPage(Canvas):
         return page(self.seen, width, self.rows, self.problem, elsewhere=self.elsewhere)
 
 
-class RunLog(Inked, can_focus=True):
+class RunLog(Drawn, can_focus=True):
     """The last lines that a run had to tell, at their end unless somebody scrolled away from it."""
 
-    DEFAULT_CSS = "RunLog { height: 1fr; margin: 1 0 0 0; padding: 0 1; overflow-x: hidden; }"
+    DEFAULT_CSS = "RunLog { height: 1fr; margin: 1 0 0 0; padding: 0 1; overflow: hidden auto; }"
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.entries: tuple[LogLine, ...] = ()
+        self._following = True
 
     def show(self, entries: tuple[LogLine, ...]) -> None:
         """Show these lines in place of those before."""
         if entries == self.entries:
             return
-        at_end = self.scroll_offset.y >= self.max_scroll_y
         self.entries = entries
-        self.virtual_size = Size(self.size.width, len(entries))
-        self.refresh()
-        if at_end:
-            self.scroll_end(animate=False)
+        self._measure()
+        self._follow()
+        self.redraw()
 
-    def render_line(self, y: int) -> Strip:
-        """Paint one line."""
-        width, row = self.room, y + self.scroll_offset.y
-        return self.strip(draw.log_line(self.entries[row], width) if row < len(self.entries) else BLANK, width)
+    def _measure(self) -> None:
+        """Say how much there is to scroll; the whole screen is laid out for it only where the scrollbar may appear."""
+        size = Size(self.size.width, len(self.entries))
+        if not self.show_vertical_scrollbar:
+            self.virtual_size = size
+            return
+        self.set_reactive(RunLog.virtual_size, size)
+        self.vertical_scrollbar.window_virtual_size = size.height
+
+    def _follow(self) -> None:
+        if self._following:
+            self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Stay at the end, and draw again."""
+        self._follow()
+        super().on_resize(event)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Show another part; follow what comes as soon as that is the end."""
+        super().watch_scroll_y(old_value, new_value)
+        self._following = new_value >= self.max_scroll_y
+        self.redraw()
+
+    def draw(self, width: int) -> Sequence[Line]:
+        """The part in sight."""
+        top = self.scroll_offset.y
+        return [draw.log_line(entry, width) for entry in self.entries[top : top + self.size.height]]
