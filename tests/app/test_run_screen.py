@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from rich.style import Style
 from textual.geometry import Region
 from textual.pilot import Pilot
 
@@ -13,7 +16,7 @@ from tui.app.screens.run import RunScreen
 from tui.app.screens.summary import SummaryScreen
 from tui.app.widgets.options import OptionsBar
 from tui.app.widgets.run_page import RunLog, RunPage
-from tui.model import Phase, Scope
+from tui.model import LogLine, Phase, Scope
 
 SIZES = [(80, 24), (120, 36), (60, 18)]
 
@@ -24,6 +27,22 @@ async def run_held(pilot: Pilot[None], app: BackfillApp, web: Web) -> None:
     web.hold.clear()
     app.start_run(Scope())
     await until(pilot, lambda: web.holding >= 4 and "running" in shown(app))
+
+
+def hold_still(app: BackfillApp) -> None:
+    """Let the app look only when it is told to."""
+    assert app._look_timer is not None
+    app._look_timer.stop()
+
+
+def lines_of(count: int) -> tuple[LogLine, ...]:
+    return tuple(LogLine(0.0, f"line {number} of many") for number in range(count))
+
+
+def inks_of(page: RunPage) -> set[Style]:
+    """All styles in which there is text."""
+    strips = page.render_lines(page.outer_size.region)
+    return {style for strip in strips for text, style, _ in strip if style and text.strip()}
 
 
 def phase(app: BackfillApp) -> Phase | None:
@@ -168,11 +187,85 @@ async def test_a_growing_window_gets_more_and_a_shrinking_one_keeps_the_lanes(ap
         await until(pilot, lambda: "img.test.example" not in shown(app) and "□□□" in shown(app))
 
 
+async def test_what_moves_is_painted_at_every_second_look_and_another_phase_at_once(app: BackfillApp, web: Web) -> None:
+    async with driven(app) as pilot:
+        await run_held(pilot, app, web)
+        hold_still(app)
+        page = app.screen.query_one(RunPage)
+        painted = []
+        for _ in range(6):
+            app._look()
+            painted.append(page.seen is app.snapshot)
+        assert painted in ([True, False] * 3, [False, True] * 3)
+        app.toggle_pause()
+        assert page.seen is app.snapshot
+        app.toggle_pause()
+        assert page.seen is app.snapshot
+
+
+async def test_the_log_stays_at_its_end_in_a_window_that_changes(app: BackfillApp, web: Web) -> None:
+    async with driven(app, (120, 36)) as pilot:
+        await run_held(pilot, app, web)
+        hold_still(app)
+        log = app.screen.query_one(RunLog)
+        log.show(lines_of(40))
+        await until(pilot, lambda: "line 39" in shown(app))
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "line 39" in shown(app))
+        log.show(lines_of(41))
+        await until(pilot, lambda: "line 40" in shown(app))
+        await pilot.resize_terminal(120, 36)
+        await until(pilot, lambda: "line 40" in shown(app))
+
+
+async def test_the_log_waits_for_whoever_scrolled_up_in_it(app: BackfillApp, web: Web) -> None:
+    async with driven(app, (120, 36)) as pilot:
+        await run_held(pilot, app, web)
+        hold_still(app)
+        log = app.screen.query_one(RunLog)
+        log.show(lines_of(40))
+        await until(pilot, lambda: "line 39" in shown(app))
+        await pilot.press("home")
+        await until(pilot, lambda: "line 0 " in shown(app))
+        log.show(lines_of(45))
+        await pilot.pause()
+        assert "line 0 " in shown(app)
+        await pilot.press("end")
+        await until(pilot, lambda: "line 44" in shown(app))
+        log.show(lines_of(46))
+        await until(pilot, lambda: "line 45" in shown(app))
+
+
+async def test_another_theme_paints_all_lines_anew(app: BackfillApp, web: Web) -> None:
+    async with driven(app) as pilot:
+        await run_held(pilot, app, web)
+        hold_still(app)
+        page = app.screen.query_one(RunPage)
+        before = inks_of(page)
+        app.theme = "backfill-light"
+        await until(pilot, lambda: inks_of(page).isdisjoint(before))
+
+
+async def test_lines_that_did_not_change_are_still_the_same_strips(app: BackfillApp, web: Web) -> None:
+    async with driven(app) as pilot:
+        await run_held(pilot, app, web)
+        hold_still(app)
+        page = app.screen.query_one(RunPage)
+        before = page.render_lines(page.outer_size.region)
+        assert app.snapshot is not None
+        page.seen = replace(app.snapshot, images_per_second=12.5)
+        page.redraw()
+        after = page.render_lines(page.outer_size.region)
+        assert sum(old is not new for old, new in zip(before, after, strict=True)) == 1
+        assert {strip.cell_length for strip in after} == {80}
+
+
 async def test_a_snapshot_repaints_only_what_changed(app: BackfillApp, web: Web) -> None:
     async with driven(app) as pilot:
         await run_held(pilot, app, web)
         page = app.screen.query_one(RunPage)
         before = list(page.lines)
+        app._look()
         app._look()
         await pilot.pause()
         assert sum(old != new for old, new in zip(before, page.lines, strict=True)) <= 3
@@ -192,12 +285,14 @@ async def test_a_snapshot_neither_repaints_the_whole_screen_nor_one_behind_it(
 
         monkeypatch.setattr(RunScreen, "refresh", refresh)
         app._look()
+        app._look()
         await pilot.pause()
         assert painted == []
         await pilot.press("f")
         await until(pilot, lambda: isinstance(app.screen, FailuresScreen))
         page = screen.query_one(RunPage)
         before = page.seen
+        app._look()
         app._look()
         await pilot.pause()
         assert page.seen is before is not app.snapshot

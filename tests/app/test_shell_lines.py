@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tui.app.actions import Action, bindings, state_of
 from tui.app.columns import ORGANIZATION_COLUMNS, VEHICLE_COLUMNS, state_line
@@ -14,7 +16,7 @@ from tui.app.marks import Marks
 from tui.app.sign import Sign
 from tui.app.widgets.field import step_choice, step_number
 from tui.app.widgets.footer import Key, fitting
-from tui.app.widgets.header import Standing, header_line
+from tui.app.widgets.header import Standing, header_line, telling
 from tui.app.widgets.ink import Ink, Line, Piece, line_width
 from tui.app.widgets.options import entered
 from tui.app.widgets.pager import GAP, fit
@@ -36,6 +38,17 @@ def test_the_header_tells_everything_where_there_is_room() -> None:
     assert "demo · local" in line
     assert line.endswith(" 37%")
     assert "▶ running" in line
+
+
+@given(st.lists(st.integers(0, 5_000), min_size=3, max_size=3), st.integers(60, 160))
+def test_the_header_is_the_same_as_long_as_it_tells_the_same(numbers: list[int], width: int) -> None:
+    done, later, total = sorted(numbers)
+    standings = [
+        Standing(Sign("x"), COUNTS, replace(RUNNING, images_total=total, tally=Tally(stored=stored)))
+        for stored in (done, later)
+    ]
+    told, lines = ([what(it) for it in standings] for what in (telling, lambda it: header_line(it, width)))
+    assert told[0] != told[1] or lines[0] == lines[1]
 
 
 @pytest.mark.parametrize("width", range(60, 201, 7))

@@ -63,9 +63,7 @@ class MadeUpRun:
         """It at this moment."""
         began = time.thread_time()
         busy = len(self._lanes)
-        hosts = [
-            HostPace(host, 8.0, 4, (self._ended + number) % 5, note="") for number, host in enumerate(self._hosts)
-        ]
+        hosts = [HostPace(host, 8.0, 4, (self._ended + number) % 5, note="") for number, host in enumerate(self._hosts)]
         seen = self._progress.snapshot(self.phase, self.options, 4 * busy, hosts)
         self.freezing += time.thread_time() - began
         return seen
@@ -99,7 +97,7 @@ class MadeUpRun:
 class WatchedApp(BackfillApp):
     """The app on the run screen of a made-up run; leaves after so many ticks."""
 
-    CSS_PATH = Path(inspect.getfile(BackfillApp)).with_name("app.tcss")
+    CSS_PATH = str(Path(inspect.getfile(BackfillApp)).with_name("app.tcss"))
 
     def __init__(self, made_up: MadeUpRun, ticks: int) -> None:
         super().__init__(Doors(_nothing, cast(Any, _nothing)))

@@ -149,8 +149,8 @@ class Drawn(Inked):
             ground = self.background_colors[1]
             style = Style(bgcolor=ground.rich_color) if ink is None else self._style(ink, None)
             segments = [Segment(" ", style)]
-            for filter in self.get_line_filters():
-                segments = filter.apply(segments, ground)
+            for each in self.get_line_filters():
+                segments = each.apply(segments, ground)
             style = self._shades[ink] = segments[0].style or Style.null()
         return style
 

@@ -117,6 +117,11 @@ class RunLog(Drawn, can_focus=True):
         if self._following:
             self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
 
+    def action_scroll_end(self) -> None:
+        """Go to the end at once and follow it: it would have moved on by the time that an animation were there."""
+        self._following = True
+        self._follow()
+
     def on_resize(self, event: events.Resize) -> None:
         """Stay at the end, and draw again."""
         self._follow()
