@@ -1,4 +1,4 @@
-"""Hosts that answer 429 beyond so many requests a second, in the ways in which hosts count."""
+"""Hosts that refuse beyond so many requests a second, in the ways in which hosts count."""
 
 from __future__ import annotations
 
@@ -19,6 +19,25 @@ class Bucket:
         if self._tokens < 1:
             return False
         self._tokens -= 1
+        return True
+
+
+class Leaky:
+    """nginx's limit_req with `nodelay`, in its whole milliseconds: up to `burst` requests too early, none later.
+
+    https://nginx.org/en/docs/http/ngx_http_limit_req_module.html
+    """
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self.rate, self.size = rate, burst
+        self._excess, self._at = 0.0, -math.inf
+
+    def admits(self, now: float) -> bool:
+        now = math.floor(now * 1000) / 1000
+        excess = max(0.0, self._excess - self.rate * (now - self._at) + 1) if self._at > -math.inf else 0.0
+        if excess > self.size + 1e-9:
+            return False
+        self._excess, self._at = excess, now
         return True
 
 
@@ -50,3 +69,6 @@ class Sliding:
             return False
         self._admitted.append(now)
         return True
+
+
+Limit = Bucket | Leaky | Window | Sliding

@@ -182,6 +182,33 @@ async def test_the_slot_is_free_while_bytes_are_inspected() -> None:
         assert sum(visit.clock.slept) == pytest.approx(2, abs=0.1)
 
 
+async def test_every_redirect_and_every_retry_waits_for_its_turn() -> None:
+    moved = reply(status=302, Location="/elsewhere")
+    async with visiting(moved, reply(status=500), moved, PHOTO, profile="gentle") as visit:
+        visit.images.pace.retune(Profile("one", slots=1, rate=1.0))
+        began = visit.clock.now
+        await visit.picture()
+        assert len(visit.host.requests) == 4
+        assert visit.clock.now - began >= 3
+        assert visit.images.pace.in_flight == 0
+
+
+async def test_a_host_that_turns_a_redirect_away_is_left_alone_and_not_the_one_before() -> None:
+    answers: dict[str, Answer | list[Answer]] = {
+        "/a.jpg": reply(status=302, Location="http://other.test/b.jpg"),
+        "/b.jpg": [reply(status=429, Retry_After="3600"), PHOTO],
+    }
+    async with Loopback(answers).running() as host:
+        images = Images(Pace(PROFILES["unlimited"]), guard=host.guard("host.test", "other.test"))
+        with pytest.raises(Refusal) as caught:
+            await images.obtain(URL)
+        assert caught.value.retry_after == 3600
+        waits = {shown.host: shown.wait for shown in images.pace.hosts()}
+        assert waits["host.test"] == 0
+        assert waits["other.test"] > 3000
+        await images.close()
+
+
 async def test_cancelling_gives_the_slot_back() -> None:
     async with visiting(silent) as visit:
         task = asyncio.create_task(visit.images.obtain(URL))

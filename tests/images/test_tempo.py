@@ -4,82 +4,141 @@ import asyncio
 import math
 import random
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
-from tests.images.limited import Bucket, Sliding, Window
+from tests.images.limited import Bucket, Leaky, Limit, Sliding, Window
 from tests.images.virtual import now, run
 from tui.images.pace import PROFILES, Override, Pace
 from tui.images.tempo import SAMPLE, START, Tempo
+from tui.images.trial import Trial, tell
+from tui.model import Reason, Refusal
 
 HOST = "a.com"
 
 
+@dataclass
 class Server:
-    """A host on the virtual clock that takes 1 to 3 ms for an answer; `limit` says which requests it turns away."""
+    """A host on the virtual clock, `latency` seconds away; it refuses what `limit` does not admit."""
 
-    def __init__(self, limit: Bucket | Window | Sliding | None, retry_after: float = 1.0, slow: float = 0.0) -> None:
-        self.limit, self.retry_after, self.slow = limit, retry_after, slow
-        self.requests = self.answered = 0
-        self._rng = random.Random(1)
+    limit: Limit | None
+    latency: float = 0.002
+    status: int = 429
+    retry_after: float | None = 1.0
+    requests: int = 0
+    answered: int = 0
 
-    async def ask(self) -> bool:
-        await asyncio.sleep(self._rng.uniform(0.0005, 0.0015))
+    def __post_init__(self) -> None:
+        self.rng = random.Random(1)
+
+    async def ask(self) -> None:
+        await asyncio.sleep(self.latency * self.rng.uniform(0.45, 0.55))
         self.requests += 1
         admitted = self.limit is None or self.limit.admits(now())
-        await asyncio.sleep(self._rng.uniform(0.0005, 0.0015) + self.slow)
-        self.answered += admitted
-        return admitted
+        await asyncio.sleep(self.latency * self.rng.uniform(0.45, 0.55))
+        if not admitted:
+            reason = Reason.RATE_LIMITED if self.status == 429 else Reason.SERVER_ERROR
+            raise Refusal(reason, f"HTTP {self.status}", self.retry_after)
+        self.answered += 1
 
 
 async def fetch(pace: Pace, server: Server, images: int) -> None:
-    """As the real fetcher does: whoever is turned away comes back after the host's whole wait."""
+    """As `Images` does it."""
     ahead = deque(range(images))
 
     async def work() -> None:
         while ahead:
             ahead.popleft()
-            while not await one():
-                pass
+            trial = Trial(4, 60.0, server.rng)
+            while (delay := await one(trial)) is not None:
+                await pace.rest(delay)
 
-    async def one() -> bool:
-        async with pace.slot(HOST) as turn:
-            if await server.ask():
+    async def one(trial: Trial) -> float | None:
+        try:
+            async with pace.slot(HOST) as turn:
+                try:
+                    await server.ask()
+                except Refusal as refusal:
+                    hold = trial.hold(refusal)
+                    tell(turn, refusal, hold)
+                    if hold is not None:
+                        pace.hold_off(HOST, hold, refusal.detail)
+                    raise
+                turn.heard()
                 turn.answered()
-                return True
-            turn.turned_away(server.retry_after)
-            pace.hold_off(HOST, server.retry_after, "HTTP 429")
-            return False
+        except Refusal as refusal:
+            return trial.delay(refusal)
+        return None
 
     await asyncio.gather(*(work() for _ in range(40)))
 
 
-LIMITS = [
-    *(Bucket(100, size) for size in (10, 20, 50, 100)),
-    *(Window(100, offset) for offset in (0.0, 0.3, 0.6, 0.9)),
-    Sliding(100),
-]
+LIMITS: dict[str, Callable[[], Limit]] = {
+    "any second": lambda: Sliding(100),
+    "its own seconds": lambda: Window(100),
+    "its own seconds, 0.3 ahead": lambda: Window(100, 0.3),
+    "its own seconds, 0.6 ahead": lambda: Window(100, 0.6),
+    "its own seconds, 0.8 ahead": lambda: Window(100, 0.8),
+    "its own seconds, 0.9 ahead": lambda: Window(100, 0.9),
+    "a bucket of 10": lambda: Bucket(100, 10),
+    "a bucket of 20": lambda: Bucket(100, 20),
+    "a bucket of 50": lambda: Bucket(100, 50),
+    "a bucket of 100": lambda: Bucket(100, 100),
+    "nginx, burst 5": lambda: Leaky(100, 5),
+    "nginx, burst 50": lambda: Leaky(100, 50),
+}
+REFUSALS = {"429 and when": (429, 1.0), "429": (429, None), "429 and at once": (429, 0.0), "503": (503, None)}
 
 
-@pytest.mark.parametrize("limit", LIMITS, ids=lambda it: f"{type(it).__name__}-{getattr(it, 'size', '')}")
-def test_a_limit_that_nobody_told_is_found_with_little_waste(limit: Bucket | Window | Sliding) -> None:
+@pytest.mark.parametrize("latency", [0.001, 0.02, 0.05])
+@pytest.mark.parametrize("refusal", REFUSALS)
+@pytest.mark.parametrize("limit", LIMITS)
+def test_a_limit_that_nobody_told_is_found_with_little_waste(limit: str, refusal: str, latency: float) -> None:
     async def main() -> None:
-        server = Server(limit)
+        server = Server(LIMITS[limit](), latency, *REFUSALS[refusal])
         await fetch(Pace(PROFILES["unlimited"], clock=now), server, 600)
         assert server.answered == 600
         assert server.requests <= 612
-        assert now() < 8
+        assert now() < 7.6
 
     run(main())
 
 
-@pytest.mark.parametrize("allowed", [5, 30, 300])
-def test_other_limits_are_found_as_well(allowed: int) -> None:
+@pytest.mark.parametrize("latency", [0.0, 0.001])
+def test_a_host_that_minds_the_distance_of_requests_is_asked_evenly(latency: float) -> None:
     async def main() -> None:
-        server = Server(Bucket(allowed, allowed))
-        await fetch(Pace(PROFILES["unlimited"], clock=now), server, 6 * allowed)
-        assert server.requests <= 6 * allowed * 1.02 + 12
-        assert now() < 12
+        server = Server(Bucket(100, 1), latency)
+        await fetch(Pace(PROFILES["unlimited"], clock=now), server, 600)
+        assert server.requests <= 612
+        assert now() < 7.6
+
+    run(main())
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.parametrize(("allowed", "seconds"), [(5, 25), (30, 25), (80, 20), (300, 35)])
+def test_other_limits_are_found_as_well(allowed: int, seconds: float, limit: str) -> None:
+    async def main() -> None:
+        host = LIMITS[limit]()
+        host.rate = allowed
+        server = Server(host, 0.01)
+        await fetch(Pace(PROFILES["unlimited"], clock=now), server, 12 * allowed)
+        assert server.requests <= 12 * allowed * 1.02 + 12
+        assert now() < seconds
+
+    run(main())
+
+
+def test_what_is_borne_is_found_out_again_and_again_with_ever_less_waste() -> None:
+    async def main() -> None:
+        pace, server = Pace(PROFILES["unlimited"], clock=now), Server(Sliding(100))
+        await fetch(pace, server, 6000)
+        began, before = now(), server.requests
+        await fetch(pace, server, 12000)
+        assert server.requests - before < 12100
+        assert 12000 / (now() - began) > 90
 
     run(main())
 
@@ -87,7 +146,7 @@ def test_other_limits_are_found_as_well(allowed: int) -> None:
 def test_a_host_without_a_limit_is_hardly_held_back() -> None:
     async def main(pace: Pace) -> float:
         began = now()
-        await fetch(pace, Server(None, slow=0.02), 2000)
+        await fetch(pace, Server(None, 0.022), 2000)
         return now() - began
 
     careful = run(main(Pace(PROFILES["unlimited"], clock=now)))
@@ -195,11 +254,23 @@ def test_the_first_requests_are_few() -> None:
     assert not tempo.narrowed
 
 
-def test_a_host_that_says_it_is_overloaded_is_asked_for_less_and_soon_for_more_again() -> None:
+def test_a_few_urls_that_always_fail_slow_nobody_down() -> None:
     tempo = Tempo(math.inf, careful=True)
     at = answers(tempo, 0.0, 0.05, 10)
-    for n in range(40):
-        tempo.overloaded(at + n / 10)
-    assert 40 <= tempo.rate < 200
-    answers(tempo, at + 4, 0.05, 9)
+    for _ in range(20):
+        assert not tempo.overloaded(at, at - 0.05)
+        at = answers(tempo, at, 0.05, 1)
     assert not tempo.narrowed
+
+
+def test_a_host_that_says_again_and_again_that_it_is_overloaded_is_asked_for_less_and_in_time_for_more_again() -> None:
+    tempo = Tempo(math.inf, careful=True)
+    at = answers(tempo, 0.0, 0.05, 10)
+    assert [tempo.overloaded(at + n / 100, at + n / 100 - 0.05) for n in range(3)] == [False, False, True]
+    narrowed = tempo.rate
+    assert 40 <= narrowed < 200
+    for n in range(40):
+        assert not tempo.overloaded(at + n, at + n - 0.05), "nothing was answered since, so that it is just down"
+    assert tempo.rate == narrowed
+    answers(tempo, at + 40, 0.05, 300)
+    assert tempo.rate > 300

@@ -47,9 +47,13 @@ _REASONS = {
 }
 
 
+def _nothing() -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one exchange may cost: seconds from first connect to last byte, bytes of body, redirects."""
+    """What one URL may cost: seconds of all its exchanges from connect to last byte, bytes of body, redirects."""
 
     deadline: float = 30.0
     max_bytes: int = 25 * 1024 * 1024
@@ -62,6 +66,23 @@ class Body:
 
     content: BinaryIO
     size: int
+
+
+class Trail:
+    """Where the redirects of one URL have led: to `url`, which is to be asked within `seconds`."""
+
+    __slots__ = ("_most", "_seen", "seconds", "url")
+
+    def __init__(self, url: str, most: int, seconds: float) -> None:
+        self.url, self.seconds = url, seconds
+        self._most, self._seen = most, {url}
+
+    def follow(self, url: str) -> None:
+        """Go on to where the host says; raises Refusal(REDIRECT_LOOP)."""
+        if url in self._seen or len(self._seen) > self._most:
+            raise Refusal(Reason.REDIRECT_LOOP, f"{len(self._seen)} redirects, the last to {host_of(url)}")
+        self._seen.add(url)
+        self.url = url
 
 
 def headers(contact: str) -> dict[str, str]:
@@ -109,16 +130,27 @@ class Fetcher:
         self._now = now
 
     async def fetch(self, url: str, redirects: int | None = None) -> Body:
-        """The body behind a normalised URL, at most `redirects` of them followed; the caller closes its content.
+        """The body behind a normalised URL, wherever that leads, without waiting between. Raises as `ask` does."""
+        trail = self.trail(url, redirects)
+        while (body := await self.ask(trail)) is None:
+            pass
+        return body
 
-        Every hop is checked by the transport's guard, but waits in nobody's queue: politeness counts the first host.
-        Raises Refusal, with `retry_after` in seconds where the server asked for it, and Problem where a large body
-        finds no room in the temporary folder.
+    def trail(self, url: str, redirects: int | None = None) -> Trail:
+        """A way that begins at a normalised URL; at most `redirects` are followed."""
+        most = self._limits.max_redirects if redirects is None else redirects
+        return Trail(url, most, self._limits.deadline)
+
+    async def ask(self, trail: Trail, heard: Callable[[], None] = _nothing) -> Body | None:
+        """The body of where a trail is, whose content the caller closes; None where it leads on.
+
+        `heard` is called as soon as the answer begins. Raises Refusal, with `retry_after` in seconds where the server
+        asked for it, and Problem where a large body finds no room in the temporary folder.
         """
+        began = time.monotonic()
         try:
-            async with asyncio.timeout(self._limits.deadline) as deadline:
-                most = self._limits.max_redirects if redirects is None else redirects
-                return await self._follow(url, most, deadline)
+            async with asyncio.timeout(trail.seconds) as deadline:
+                return await self._ask(trail, heard, deadline)
         except TimeoutError as error:
             raise Refusal(Reason.TIMEOUT, f"no whole answer in {self._limits.deadline:g} s") from error
         except httpx.TimeoutException as error:
@@ -130,21 +162,21 @@ class Fetcher:
         except OSError as error:  # those of the network are httpx's by now
             place, words = tempfile.gettempdir(), (error.strerror or str(error)).lower()
             raise Problem(f"The temporary folder {place} cannot be used ({words}): free some space there.") from error
+        finally:
+            trail.seconds -= time.monotonic() - began
 
-    async def _follow(self, url: str, redirects: int, deadline: asyncio.Timeout) -> Body:
-        seen: set[str] = set()
-        while url not in seen and len(seen) <= redirects:
-            seen.add(url)
-            response = await self._transport.handle_async_request(self._request(url))
-            try:
-                location = response.headers.get("Location") if response.status_code in _REDIRECTS else None
-                if location is None:
-                    return await self._body(response, deadline)
-                await _drain(response)
-            finally:
-                await response.aclose()
-            url = _join(url, location)
-        raise Refusal(Reason.REDIRECT_LOOP, f"{len(seen)} redirects, the last to {host_of(url)}")
+    async def _ask(self, trail: Trail, heard: Callable[[], None], deadline: asyncio.Timeout) -> Body | None:
+        response = await self._transport.handle_async_request(self._request(trail.url))
+        heard()
+        try:
+            location = response.headers.get("Location") if response.status_code in _REDIRECTS else None
+            if location is None:
+                return await self._body(response, deadline)
+            await _drain(response)
+        finally:
+            await response.aclose()
+        trail.follow(_join(trail.url, location))
+        return None
 
     def _request(self, url: str) -> httpx.Request:
         """A request as a transport takes it: a client of httpx's would cost as much again as sending it does."""

@@ -6,17 +6,16 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 
 from tui.images.bandwidth import Bandwidth
-from tui.images.circuit import BREAKING
-from tui.images.fetch import Body, Fetcher, Limits, headers
+from tui.images.fetch import Body, Fetcher, Limits, Trail, headers
 from tui.images.guard import Guard
 from tui.images.inspect import MAX_PIXELS, Facts, inspect
 from tui.images.originals import Originals
-from tui.images.pace import BACKOFF_BASE, Pace, Turn, backoff
+from tui.images.pace import Pace
 from tui.images.transport import GuardedTransport
+from tui.images.trial import Trial, tell
 from tui.images.urls import host_of, normalise
 from tui.model import Picture, Reason, Refusal
 from tui.threads import Threads
@@ -31,66 +30,12 @@ PATIENCE = 60.0
 """Seconds that a host may ask to be left alone before its images are put off to a later run."""
 
 
-TIMEOUTS = 2
-"""Attempts at a URL whose host keeps silent: each costs a whole deadline."""
-
-_UNASKED = frozenset({Reason.BAD_URL, Reason.BLOCKED_ADDRESS, Reason.TLS})
-"""Refusals that say nothing of what the host bears."""
-
-
-@dataclass(slots=True)
-class _Trial:
-    """How often one URL failed, how often it was turned away for its rate, and the seconds of waiting that cost it."""
-
-    attempts: int
-    patience: float
-    rng: random.Random
-    failures: int = 0
-    timeouts: int = 0
-    turned_away: int = 0
-    waited: float = 0.0
-
-    def hold(self, refusal: Refusal) -> float | None:
-        """Seconds for which the whole host is to be left alone after an answer; None where it may be asked on."""
-        if refusal.reason is not Reason.RATE_LIMITED:
-            return refusal.retry_after
-        seconds = max(refusal.retry_after or 0.0, backoff(self.turned_away, self.rng))
-        self.turned_away += 1
-        # Never nothing, so that a host which always turns away is given up in the end.
-        self.waited += max(seconds, BACKOFF_BASE)
-        return seconds
-
-    def delay(self, refusal: Refusal) -> float | None:
-        """Seconds to wait after a refusal, beyond what the host's hold-off makes it wait; None to give up."""
-        if not refusal.reason.retry_may_help or (refusal.retry_after or 0.0) > self.patience:
-            return None
-        if not refusal.asked:
-            return None
-        if refusal.reason is Reason.RATE_LIMITED:
-            return 0.0 if self.waited <= self.patience else None
-        self.failures += 1
-        self.timeouts += refusal.reason is Reason.TIMEOUT
-        if self.failures >= self.attempts or self.timeouts >= TIMEOUTS:
-            return None
-        return backoff(self.failures - 1, self.rng) if refusal.retry_after is None else 0.0
+COPY_ATTEMPTS = 2
+"""Tries of a larger copy: a connection that was closed meanwhile must not cost a photo its size."""
 
 
 def _nothing() -> None:
     return None
-
-
-def _tell(turn: Turn, refusal: Refusal, hold: float | None) -> None:
-    """What a refusal says of how its host is to be treated."""
-    if hold is not None:
-        turn.turned_away(hold)
-    elif refusal.reason in BREAKING:
-        turn.failed(refusal.reason, overloaded=refusal.detail == "HTTP 503")
-    elif refusal.reason not in _UNASKED:
-        turn.answered(whole=False)
-
-
-COPY_ATTEMPTS = 2
-"""Tries of a larger copy: a connection that was closed meanwhile must not cost a photo its size."""
 
 
 class Images:
@@ -181,7 +126,7 @@ class Images:
         return None
 
     async def _tried(self, url: str, attempts: int, began: Callable[[], None], redirects: int | None = None) -> Picture:
-        trial = _Trial(attempts, self._patience, self._rng)
+        trial = Trial(attempts, self._patience, self._rng)
         while True:
             try:
                 return await self._verified(await self._fetched(url, trial, began, redirects))
@@ -197,23 +142,31 @@ class Images:
             inspectors.close()
         await self._transport.aclose()
 
-    async def _fetched(self, url: str, trial: _Trial, began: Callable[[], None], redirects: int | None) -> Body:
-        host = host_of(url)
+    async def _fetched(self, url: str, trial: Trial, began: Callable[[], None], redirects: int | None) -> Body:
+        trail = self._fetcher.trail(url, redirects)
+        while True:
+            body = await self._asked(trail, trial, began)
+            if body is not None:
+                return body
+
+    async def _asked(self, trail: Trail, trial: Trial, began: Callable[[], None]) -> Body | None:
+        """One request; every host on the way of a redirect is treated as one that was asked for itself."""
+        host = host_of(trail.url)
         async with self.pace.slot(host, self._patience) as turn:
             began()
             try:
-                body = await self._fetcher.fetch(url, redirects)
+                body = await self._fetcher.ask(trail, turn.heard)
             except Refusal as refusal:
                 hold = trial.hold(refusal)
-                _tell(turn, refusal, hold)
+                tell(turn, refusal, hold)
                 # Before the slot is free again, so that nobody who waits for it slips through.
                 if hold is not None:
                     self.pace.hold_off(host, hold, refusal.detail)
                 raise
             # What our own limit slows down says nothing of how long the host takes.
-            turn.answered(whole=not self.bandwidth.limit)
+            turn.answered(whole=body is not None and not self.bandwidth.limit)
             # Before the slot is free, so that a picture is always either in flight or being inspected.
-            self.inspecting += 1
+            self.inspecting += body is not None
             return body
 
     async def _facts(self, body: Body) -> Facts:

@@ -6,17 +6,22 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import partial
 
 from tui.images.circuit import Circuit
-from tui.images.starts import Starts
-from tui.images.tempo import Tempo
+from tui.images.starts import Start, Starts
+from tui.images.tempo import REST, Tempo
 from tui.model import HostPace, Reason, Refusal
 
 REMEMBERED_HOSTS = 512
 """Hosts kept before the idle ones are forgotten."""
+
+TICK = 1e-4
+"""Seconds for which no timer is set anew."""
 
 BACKOFF_BASE = 0.25
 BACKOFF_CAP = 8.0
@@ -59,16 +64,16 @@ def backoff(attempt: int, rng: random.Random) -> float:
 
 @dataclass(slots=True, eq=False)
 class _Host:
-    """What is known of one host. `door` lets its requests through one by one, in the order they came."""
+    """What is known of one host. `queue` has who waits for it, with their patience, in the order in which they came."""
 
     name: str
     profile: Profile
     tempo: Tempo
     starts: Starts = field(default_factory=Starts)
     circuit: Circuit = field(default_factory=Circuit)
-    door: asyncio.Lock = field(default_factory=asyncio.Lock)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    users: int = 0
+    queue: deque[tuple[asyncio.Future[Turn], float]] = field(default_factory=deque)
+    alarm: asyncio.Future[None] | None = None
+    alarm_at: float = math.inf
     in_flight: int = 0
     not_before: float = -math.inf
     note: str = ""
@@ -77,24 +82,29 @@ class _Host:
     def full(self) -> bool:
         return self.in_flight >= min(self.profile.slots, self.tempo.room)
 
-    def ready_at(self) -> float:
-        return max(self.starts.next(self.tempo.rate, self.profile.rate), self.not_before)
+    def ready_at(self, now: float) -> float:
+        return max(self.starts.next(now, self.tempo.rate, self.profile.rate), self.not_before)
 
     def held_for(self, now: float) -> float:
         return max(0.0, self.not_before - now)
 
+    def hold(self, until: float, note: str) -> None:
+        if until > self.not_before:
+            self.not_before, self.note = until, note
+
     def idle(self, now: float) -> bool:
         """Whether forgetting it changes nothing."""
-        return self.users == 0 and self.ready_at() <= now and not self.circuit.open
+        return not self.in_flight and not self.queue and self.ready_at(now) <= now and not self.circuit.open
 
     def retune(self, profile: Profile) -> None:
         self.profile = profile
         self.tempo.limit = profile.rate
 
-    def start(self, now: float) -> None:
-        self.starts.add(now, self.tempo.rate, self.profile.rate)
-        self.tempo.started(now)
+    def start(self, now: float) -> Start | None:
+        tempo = self.tempo
+        tempo.started(now)
         self.in_flight += 1
+        return self.starts.add(now, tempo.rate, self.profile.rate, tempo.catch_up)
 
     def snapshot(self, now: float) -> HostPace:
         circuit = self.circuit
@@ -114,11 +124,24 @@ class _Host:
 class Turn:
     """One request that has started, and how it went: the host is told how to be treated from that."""
 
-    def __init__(self, host: _Host, clock: Callable[[], float]) -> None:
+    __slots__ = ("_admit", "_began", "_clock", "_host", "_probe", "_start")
+
+    def __init__(self, host: _Host, clock: Callable[[], float], admit: Callable[[_Host], None]) -> None:
         self._host = host
         self._clock = clock
-        self._began = clock()
+        self._admit = admit
+        self._began = now = clock()
         self._probe = host.circuit.began()
+        self._start = host.start(now)
+
+    def heard(self) -> None:
+        """The first of its answer has come."""
+        start = self._start
+        if start is not None:
+            self._start = None
+            self._host.starts.answered(start, self._clock())
+            if start.overdue:
+                self._admit(self._host)
 
     def answered(self, *, whole: bool = True) -> None:
         """The host answered as it is asked to: `whole` with a body, else with a verdict on the URL."""
@@ -133,19 +156,36 @@ class Turn:
         self._host.circuit.succeeded()
 
     def failed(self, reason: Reason, *, overloaded: bool = False) -> None:
-        """The host gave no answer of any use; `overloaded` where it said so."""
+        """The host gave no answer of any use; `overloaded` where it said so, and is left alone if it says it often."""
         now, host = self._clock(), self._host
         host.circuit.failed(now, reason, probe=self._probe)
         self._probe = False
-        if overloaded and host.circuit.failing:
-            host.tempo.overloaded(now)
-        if host.circuit.open:
-            host.changed.set()
+        if overloaded and host.tempo.overloaded(now, self._began):
+            host.hold(now + REST, reason.words)
 
     def end(self) -> None:
         """The request is over, whether or not anything is known of how it went."""
+        if self._start is not None:
+            self._host.starts.answered(self._start, self._clock(), typical=False)
         if self._probe:
             self._host.circuit.gave_up()
+        self._host.in_flight -= 1
+
+
+class _Slot:
+    """What `Pace.slot` gives: a Turn while it is entered."""
+
+    __slots__ = ("_pace", "_patience", "_place", "_turn")
+
+    def __init__(self, pace: Pace, place: _Host, patience: float) -> None:
+        self._pace, self._place, self._patience = pace, place, patience
+
+    async def __aenter__(self) -> Turn:
+        self._turn = await self._pace._enter(self._place, self._patience)
+        return self._turn
+
+    async def __aexit__(self, *_: object) -> None:
+        self._pace._leave(self._place, self._turn)
 
 
 class Drained(Exception):
@@ -230,81 +270,100 @@ class Pace:
     def hold_off(self, host: str, seconds: float, note: str = "") -> None:
         """Start no request to `host` for `seconds`; a hold that ends later stays. `note` tells people why."""
         place = self._host(host)
-        until = self._clock() + seconds
-        if until > place.not_before:
-            place.not_before, place.note = until, note
-            place.changed.set()
+        place.hold(self._clock() + seconds, note)
+        self._admit(place)
 
     def hosts(self) -> tuple[HostPace, ...]:
         """How each host of late is being treated, in the order of their first requests."""
         now = self._clock()
         return tuple(host.snapshot(now) for host in self._hosts.values())
 
-    @asynccontextmanager
-    async def slot(self, host: str, patience: float = math.inf) -> AsyncIterator[Turn]:
+    def slot(self, host: str, patience: float = math.inf) -> AbstractAsyncContextManager[Turn]:
         """Hold one of the host's slots, in turn, as soon as the pause gate, its rate and its hold-off allow.
 
-        Raises Refusal(RATE_LIMITED) where the host is held off for more than `patience` seconds, HostDown where it only
-        fails, and Drained.
+        To enter it raises Refusal(RATE_LIMITED) where the host is held off for more than `patience` seconds, HostDown
+        where it only fails, and Drained.
         """
-        place = self._host(host)
-        place.users += 1
-        try:
-            async with place.door:
-                await self._turn(place, patience)
-                turn = self._start(place)
-            try:
-                yield turn
-            finally:
-                turn.end()
-                self._end(place)
-        finally:
-            place.users -= 1
+        return _Slot(self, self._host(host), patience)
 
-    async def _turn(self, place: _Host, patience: float) -> None:
-        while True:
-            if self._draining.is_set():
-                raise Drained
-            now = self._clock()
-            held = place.held_for(now)
-            if held > patience:
-                raise Refusal(Reason.RATE_LIMITED, f"the host asked to be left alone ({place.note})", held, asked=False)
-            down = place.circuit.hold(now, patience)
-            delay = max(place.ready_at() - now, down)
-            if self._paused or place.full or delay == math.inf:
-                await self._change(place, math.inf)
-            elif delay > 0:
-                await self._change(place, delay)
+    async def _enter(self, place: _Host, patience: float) -> Turn:
+        if not place.queue and self._delay(place, patience) <= 0:
+            return self._start(place)
+        waiting: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
+        place.queue.append((waiting, patience))
+        if len(place.queue) == 1:
+            self._admit(place)
+        try:
+            return await waiting
+        except asyncio.CancelledError:
+            if not waiting.cancelled() and waiting.exception() is None:
+                self._leave(place, waiting.result())
             else:
-                return
+                self._admit(place)
+            raise
 
-    async def _change(self, place: _Host, seconds: float) -> None:
-        """Wait until something changes for the host, at most `seconds`; only who stands at its door does."""
-        # A new event each time: the timer of an earlier wait must not end this one.
-        changed = place.changed = asyncio.Event()
-        if seconds == math.inf:
-            await changed.wait()
-            return
-        timer = asyncio.ensure_future(self._sleep(seconds))
-        timer.add_done_callback(lambda _: changed.set())
-        try:
-            await changed.wait()
-        finally:
-            timer.cancel()
+    def _leave(self, place: _Host, turn: Turn) -> None:
+        turn.end()
+        self._in_flight -= 1
+        self._admit(place)
+
+    def _admit(self, place: _Host) -> None:
+        """Let go who waits for the host, in turn, as far as they may start now."""
+        queue = place.queue
+        while queue:
+            waiting, patience = queue[0]
+            if not waiting.done():
+                try:
+                    delay = self._delay(place, patience)
+                except (Drained, Refusal) as error:
+                    waiting.set_exception(error)
+                else:
+                    if delay > 0:
+                        self._look_again(place, delay)
+                        return
+                    waiting.set_result(self._start(place))
+            queue.popleft()
+        self._look_again(place, math.inf)
+
+    def _delay(self, place: _Host, patience: float) -> float:
+        """Seconds until the next request to the host may start; inf until something changes. Raises as `slot` does."""
+        if self._draining.is_set():
+            raise Drained
+        now = self._clock()
+        held = place.held_for(now)
+        if held > patience:
+            raise Refusal(Reason.RATE_LIMITED, f"the host asked to be left alone ({place.note})", held, asked=False)
+        down = place.circuit.hold(now, patience)
+        if self._paused or place.full:
+            return math.inf
+        return max(place.ready_at(now) - now, down)
+
+    def _look_again(self, place: _Host, seconds: float) -> None:
+        """See in so many seconds who may start; inf: once something changes."""
+        at, alarm = self._clock() + seconds, place.alarm
+        if alarm is not None:
+            if place.alarm_at - TICK <= at < math.inf:
+                return  # and see then
+            place.alarm = None
+            alarm.cancel()
+        if seconds < math.inf:
+            place.alarm_at = at
+            place.alarm = alarm = asyncio.ensure_future(self._sleep(seconds))
+            alarm.add_done_callback(partial(self._rang, place))
+
+    def _rang(self, place: _Host, alarm: asyncio.Future[None]) -> None:
+        if place.alarm is alarm:
+            place.alarm = None
+            if not alarm.cancelled():
+                self._admit(place)
 
     def _start(self, place: _Host) -> Turn:
-        place.start(self._clock())
         self._in_flight += 1
-        return Turn(place, self._clock)
-
-    def _end(self, place: _Host) -> None:
-        place.in_flight -= 1
-        self._in_flight -= 1
-        place.changed.set()
+        return Turn(place, self._clock, self._admit)
 
     def _wake_all(self) -> None:
         for host in self._hosts.values():
-            host.changed.set()
+            self._admit(host)
 
     def _profile_of(self, host: str) -> Profile:
         slots, rate = self._overrides.get(host, (None, None))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from statistics import median
 
+from tui.images.spell import Spell
+from tui.images.starts import CATCH_UP
+
 START = 100.0
 """Requests per second with which a host that nobody has set a rate for is asked first."""
 
@@ -14,20 +17,27 @@ STEP = 0.05
 ENOUGH = 20_000.0
 """Requests per second from which on a rate is no limit any more."""
 
+BELOW = 0.94
+"""The part of a rate that a host may just bear which is asked of it, so that it does not refuse at once again."""
+
+LATE = 0.05
+"""Seconds of requests that may be made up for at a rate that was found: fewer than `BELOW` leaves free in one."""
+
+CALM = 10.0
+"""Seconds of answers after which a rate has grown by `GROWTH` of itself; then it grows ever faster."""
+
+LONGEST_CALM = 40.0
+
 GROWTH = 0.05
-"""By how much of itself a narrowed rate grows in a second of answers."""
-
-QUICK_GROWTH = 0.15
-"""The same after the first refusal, while the rate is far below what was refused."""
-
-PLATEAU = 10.0
-"""Seconds for which a rate that was found twice is kept before it is tried whether the host bears more."""
-
-MEMORY = 10.0
-"""Seconds of answers that an average is taken over."""
 
 LEAST = 0.5
 """Requests per second below which no rate is narrowed."""
+
+STRAIN = 3
+"""Times that a host says it is overloaded, beside ten answers for each, that are more than a few URLs of it."""
+
+REST = 1.0
+"""Seconds for which a host that does not say how long is left alone: most limits count by the second."""
 
 SAMPLE = 32
 """Answers whose median latency is compared with the best."""
@@ -37,8 +47,9 @@ class Tempo:
     """What one host bears, in requests per second, learned from its answers; never above `limit`.
 
     A host without a limit of its own (`careful`) is asked slowly at first, twice as fast after each `STEP` that went
-    well, and with few requests in flight until many were answered, so that a host that turns away wastes few. What it
-    turned away tells an upper bound, what it answered since it last did a lower one; the next rate lies between them.
+    well, and with few requests in flight until many were answered, so that a host that turns away wastes few. How many
+    it answered from one time that it turned away to the next tells how many it bears (`Spell`). A rate that was found
+    is kept for a while before more is tried, and longer each time that was too much.
     """
 
     def __init__(self, limit: float, *, careful: bool) -> None:
@@ -48,16 +59,15 @@ class Tempo:
         self._step_at = -math.inf
         self._step_answers = 0
         self._answered = 0
-        self._episodes = 0
-        self._borne = self._refused_at = 0.0
-        self._last_episode = -math.inf
-        self._cycle_at = math.inf
-        self._asked_at = 0.0
-        self._cycle_answers = self._cycle_starts = 0.0
-        self._burst = (0.0, 0.0)
-        self._grown_at = 0.0
-        self._eased_at = -math.inf
-        self._calm_until = -math.inf
+        self._turned_away = False
+        self._refused_start = -math.inf
+        self._spell = Spell()
+        self._burst: Spell | None = None
+        self._found = math.inf
+        self._kept = 0.0
+        self._calm = CALM
+        self._grown_at = -math.inf
+        self._strain = 0.0
         self._latency = Latency()
 
     @property
@@ -73,28 +83,37 @@ class Tempo:
     @property
     def room(self) -> float:
         """Requests that may be in flight at once; inf where only the slots bound them."""
-        return 4 + self._answered // 30 if self._careful and not self._episodes else math.inf
+        return 4 + self._answered // 30 if self._careful and not self._turned_away else math.inf
+
+    @property
+    def catch_up(self) -> float:
+        """Seconds by which a start may be late without the next ones being late as well."""
+        if self._learned >= self.limit:
+            return CATCH_UP
+        if self._burst is None:
+            return LATE
+        at_once = self._burst.answers - self._found * self._burst.asking
+        return min(LATE, max(0.0, at_once - 1) / 2 / self._found)  # some hosts mind the distance
 
     @property
     def _starting(self) -> bool:
-        return self._careful and not self._episodes and not math.isinf(self._learned)
+        return self._careful and not self._turned_away and not math.isinf(self._learned)
 
     def started(self, now: float) -> None:
         """A request was sent."""
-        if not self._cycle_starts:
-            self._asked_at = now
-        if self._cycle_at == math.inf:
-            self._cycle_at = self._step_at = now
-        self._cycle_starts += 1
+        self._spell.started(now)
+        if self._step_at == -math.inf:
+            self._step_at = now
 
     def answered(self, now: float, started: float, *, whole: bool = True) -> None:
         """A request was answered; `whole` where the picture came, which tells how long the host takes."""
         self._answered += 1
-        self._cycle_answers += 1
-        self._forget(now)
+        self._strain = max(0.0, self._strain - 0.1)
+        if started > self._refused_start:
+            self._spell.answers += 1
         if self._starting:
             self._climb(now, started)
-        elif self.narrowed:
+        elif self.narrowed and self._turned_away:
             self._grow(now)
         if whole and self._latency.add(now, now - started):
             self._heed(now)
@@ -104,50 +123,44 @@ class Tempo:
 
         Answers to requests from before it last did so tell nothing new.
         """
-        if started <= self._last_episode:
+        if started <= self._refused_start:
             return
-        seconds = max(now - max(self._asked_at, self._cycle_at), 0.001)
-        refused_at = self._refused_at = min(self.rate, self._cycle_starts / seconds)
-        if not self._cycle_answers:  # where nothing is answered, that is no question of the rate
-            rate = 0.7 * refused_at
-        elif self._borne:
-            rate = self._between(refused_at, self._estimate(now))
-        else:
-            # Nobody knows how many it lets through at once: take it for a second's worth.
-            self._borne = self._cycle_answers / (seconds + 1.0)
-            self._burst = (self._cycle_answers, seconds)
-            rate = max(self._borne**0.4 * refused_at**0.6, 0.1 * refused_at)
-        self._learned = max(LEAST, min(rate, 0.9 * refused_at))
-        self._episodes += 1
-        self._last_episode = now
-        found = self._episodes > 1 and self._learned > 0.4 * refused_at
-        self._calm_until = now + held + PLATEAU if found else -math.inf
-        self._cycle_at, self._cycle_answers, self._cycle_starts, self._grown_at = now, 0.0, 0.0, now + held
+        spell = self._spell
+        spell.end(started)
+        self._learned = max(LEAST, self._bearable(spell))
+        if spell.answers and (self._burst is None or spell.answers < self._burst.answers):
+            self._burst = spell
+        self._keep(now + held)
+        self._turned_away = True
+        self._refused_start = now
+        self._spell = Spell(since=started)
 
-    def overloaded(self, now: float) -> None:
-        """The host says that it is, without a word on what it would bear; it may be no more than a few URLs of it."""
-        if now - self._eased_at >= 1.0:
-            self._eased_at = now
-            self._ease(now)
+    def overloaded(self, now: float, started: float) -> bool:
+        """The host says that it is. Returns whether that turns away: it may be no more than a few URLs of it."""
+        if started <= self._refused_start or not self._spell.answers:
+            return False
+        self._strain += 1
+        if self._strain < STRAIN:
+            return False
+        self._strain = 0
+        self.turned_away(now, started, REST)
+        return True
 
-    def _estimate(self, now: float) -> float:
-        """Answers per second since it last refused, without those that it had saved up for."""
-        average = self._cycle_answers / (now - self._cycle_at)
-        answers, seconds = self._burst
-        asking = now - max(self._asked_at, self._cycle_at)
-        if max(seconds, asking) < 1.0 and abs(self._cycle_answers - answers) <= 0.03 * answers:
-            return 0.97 * answers  # the same number again, at another speed: so many it lets through in a second
-        longer = asking - seconds
-        return max(average, (self._cycle_answers - answers) / longer) if longer > 0.3 else average
+    def _bearable(self, spell: Spell) -> float:
+        """The rate to go on with after a spell that ended with being turned away."""
+        refused = self.rate if self.rate < math.inf else max(START, spell.answers / spell.asking)
+        if not spell.answers:  # where nothing is answered, that is no question of the rate
+            return 0.7 * refused
+        if self._burst is None:
+            # How many it lets through at once is not known. What it bore at first is, for a moment.
+            return min(BELOW * refused, max(BELOW * START if self._careful else 0.0, 0.97 * spell.at_least))
+        if self._kept > self._calm / 2:
+            self._calm = min(2 * self._calm, LONGEST_CALM)
+            return min(BELOW * refused, (self._found + refused) / 2)
+        return min(BELOW * refused, 0.97 * spell.borne(self._burst))
 
-    def _between(self, refused_at: float, average: float) -> float:
-        """What was answered between two refusals is what the host bears, or less where a wait was too long."""
-        if average > 0.45 * self._borne:
-            self._borne = max(average, 0.97 * self._borne)
-        else:  # it bears less than it used to
-            self._borne = math.sqrt(average * self._borne)
-        self._borne = max(self._borne, 0.3 * refused_at)
-        return self._borne
+    def _keep(self, since: float) -> None:
+        self._found, self._kept, self._grown_at = self._learned, 0.0, since
 
     def _climb(self, now: float, started: float) -> None:
         if started >= self._step_at:
@@ -157,35 +170,32 @@ class Tempo:
             self._step_at, self._step_answers = now, 0
 
     def _grow(self, now: float) -> None:
-        """Grow with what is used of the rate: an answer is worth the time of two at most."""
-        seconds = min(now - self._grown_at, 2.0 / self._learned)
+        """Grow with what is used of the rate: an answer is worth the time of two at most.
+
+        Hardly at first, and then ever faster, like CUBIC beyond its plateau: RFC 9438, section 4.4.
+        """
+        self._kept += max(0.0, min(now - self._grown_at, 2.0 / self._learned))
         self._grown_at = max(now, self._grown_at)
-        if seconds > 0 and now > self._calm_until:
-            quick = self._episodes == 1 and self._learned < 0.4 * self._refused_at
-            self._learned *= 1.0 + (QUICK_GROWTH if quick else GROWTH) * seconds
+        grown = self._found * (1.0 + GROWTH * (self._kept / self._calm) ** 3)
+        self._learned = grown if grown < ENOUGH else math.inf
 
     def _heed(self, now: float) -> None:
         """A sample of latencies is complete: ask for less where they rise, and for more again where they do not."""
         latency = self._latency
         if latency.rising:
             self._ease(now)
-        elif self.narrowed and not self._episodes:
+        elif self.narrowed and not self._turned_away:
             self._learned = 2 * self._learned if self._learned < 4 * latency.rate else math.inf
 
     def _ease(self, now: float) -> None:
         """Ask for less than what is answered, but never for less than two requests at a time."""
-        if self.narrowed and now <= self._grown_at:
+        if now <= self._grown_at:
             return  # it is left alone already
         latency = self._latency
         floor = max(LEAST, 2.0 / latency.typical)
         self._learned = max(floor, 0.7 * min(self.rate, latency.rate))
-        self._grown_at, self._careful = now, False
-
-    def _forget(self, now: float) -> None:
-        seconds = now - self._cycle_at
-        if seconds > MEMORY:
-            self._cycle_at = now - seconds / 2
-            self._cycle_answers, self._cycle_starts = self._cycle_answers / 2, self._cycle_starts / 2
+        self._careful = False
+        self._keep(now)
 
 
 class Latency:
