@@ -6,7 +6,8 @@
 nothing; as many processes as the peer is given) and each peer on the PATH take turns; images/s and CPU seconds per
 1,000 images as whole programs and once they have started, peak memory of the largest process, and our ratio to each.
 `limits`: a host that is 50 ms away, one of which the operator set the rate, and one that allows 100 requests/s without
-having said so. `growth`: what 1,000 images cost in runs of growing size.
+having said so, as these hosts count; the latter two again on a busy machine. `growth`: what 1,000 images cost in runs
+of growing size.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import json
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +34,9 @@ OURS = (sys.executable, "-m", "tui.cli")
 REPOSITORY = Path(__file__).resolve().parents[2]
 FEW = 200
 """Images of the run that tells what it costs to start a program."""
+
+BUSY = 4
+"""Processes that compute beside a run on a busy machine."""
 
 ENV = {"PYTHONPATH": str(REPOSITORY), "BACKFILL_ALLOW_NETWORKS": "127.0.0.0/8"}
 
@@ -137,19 +142,45 @@ def limits(photos: Path, names: Sequence[str]) -> None:
     """Far away, at a rate that was set, and at a rate that has to be found out."""
     with limited(photos, 0.05, 0) as (host, _):
         line("50 ms away", [ours([f"{host}/{name}" for name in names])])
-    with limited(photos, 0.0, 0) as (host, counted):
-        rate = 50
-        policy = f'[hosts."127.0.0.1"]\nrate = {rate}\nslots = 16\n'
-        with emptied() as config:
-            (config / "backfill-tui").mkdir()
-            (config / "backfill-tui" / "config.toml").write_text(policy)
-            got = ours([f"{host}/{name}" for name in names[:600]], XDG_CONFIG_HOME=str(config))
+    told(photos, names[:600], 50)
+    untold(photos, names[:600])
+    with busy(BUSY):
+        print(f"  and with {BUSY} processes that keep the machine busy:")
+        told(photos, names[:600], 50)
+        untold(photos, names[:600])
+
+
+def told(photos: Path, names: Sequence[str], rate: int) -> None:
+    """A host whose rate the operator has set, by what the host counts."""
+    policy = f'[hosts."127.0.0.1"]\nrate = {rate}\nslots = 16\n'
+    with limited(photos, 0.0, 0) as (host, counted), emptied() as config:
+        (config / "backfill-tui").mkdir()
+        (config / "backfill-tui" / "config.toml").write_text(policy)
+        got = ours([f"{host}/{name}" for name in names], XDG_CONFIG_HOME=str(config))
     line(f"{rate}/s as set", [got])
-    print(f"    most in any second {counted['most in a second']}")
+    achieved = (counted["requests"] - 1) / counted["seconds"]
+    print(f"    achieved {achieved / rate:.1%} of it, most in any second {counted['most in a second']:.0f}", flush=True)
+
+
+def untold(photos: Path, names: Sequence[str]) -> None:
+    """A host that allows 100 requests/s and has not said so."""
     with limited(photos, 0.0, 100) as (host, counted):
-        got = ours([f"{host}/{name}" for name in names[:600]])
+        got = ours([f"{host}/{name}" for name in names])
     line("100/s allowed, not told", [got])
-    print(f"    in {got.cost.seconds:.1f} s, {counted['429']} requests turned away")
+    took = f"{got.cost.seconds:.1f} s ({counted['seconds']:.1f} s from the first request to the last)"
+    print(f"    in {took}, {counted['429']:.0f} requests turned away", flush=True)
+
+
+@contextmanager
+def busy(processes: int) -> Iterator[None]:
+    """As many processes that compute all the time."""
+    spinning = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for process in spinning:
+            process.kill()
+            process.wait()
 
 
 def growth(photos: Path, names: Sequence[str], folder: Path, most: int) -> None:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,15 +50,16 @@ def nginx(photos: Path, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def limited(photos: Path, latency: float, allowed: int) -> Iterator[tuple[str, dict[str, int]]]:
+def limited(photos: Path, latency: float, allowed: int) -> Iterator[tuple[str, dict[str, float]]]:
     """Serve them `latency` seconds late, at most `allowed` in any second (0: as many as wished), beyond which 429.
 
-    Gives the address, and the numbers of requests by status once the block has ended.
+    Gives the address and, once the block has ended, what the host counted: requests by status, `requests` and the
+    `seconds` from the first to the last of them, and the `most in a second`, by when each was read.
     """
     port = free_port()
     words = [sys.executable, "-m", "tests.bench.hosts", str(photos), str(port), str(latency), str(allowed)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-    counted: dict[str, int] = {}
+    counted: dict[str, float] = {}
     try:
         yield _serving(port), counted
     finally:
@@ -82,7 +83,19 @@ class _Limited:
     def __init__(self, photos: Path, latency: float, allowed: int) -> None:
         self._photos, self._latency, self._allowed = photos, latency, allowed
         self._lately = deque[float]()
-        self.counted: dict[str, int] = {"200": 0, "404": 0, "429": 0, "most in a second": 0}
+        self._arrivals: list[float] = []
+        self._answers: Counter[str] = Counter({"200": 0, "404": 0, "429": 0})
+
+    def counted(self) -> dict[str, float]:
+        """What `limited` gives."""
+        arrivals, lately, most = self._arrivals or [0.0], deque[float](), 0
+        for arrival in arrivals:
+            lately.append(arrival)
+            while lately[0] <= arrival - 1:
+                lately.popleft()
+            most = max(most, len(lately))
+        seconds = arrivals[-1] - arrivals[0]
+        return {**self._answers, "requests": len(arrivals), "seconds": seconds, "most in a second": most}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -90,7 +103,7 @@ class _Limited:
                 head = await reader.readuntil(b"\r\n\r\n")
                 status, extra, body = self._answer(head.split(b" ", 2)[1].decode().lstrip("/"))
                 await asyncio.sleep(self._latency)
-                self.counted[str(status)] += 1
+                self._answers[str(status)] += 1
                 writer.write(b"HTTP/1.1 %d x\r\n%sContent-Length: %d\r\n\r\n" % (status, extra, len(body)) + body)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -102,12 +115,12 @@ class _Limited:
         if not (self._photos / path).is_file():
             return 404, b"", b""
         now = time.monotonic()
+        self._arrivals.append(now)
         while self._lately and self._lately[0] <= now - 1:
             self._lately.popleft()
         if self._allowed and len(self._lately) >= self._allowed:
             return 429, b"Retry-After: 1\r\n", b""
         self._lately.append(now)
-        self.counted["most in a second"] = max(self.counted["most in a second"], len(self._lately))
         return 200, b"Content-Type: image/jpeg\r\n", (self._photos / path).read_bytes()
 
 
@@ -117,7 +130,7 @@ async def _main(photos: Path, port: int, latency: float, allowed: int) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
     async with await asyncio.start_server(host.serve, "127.0.0.1", port):
         await over.wait()
-    print(json.dumps(host.counted))
+    print(json.dumps(host.counted()))
 
 
 if __name__ == "__main__":
