@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from tests.support.forked import Forked
 from tests.support.hand import start_hand
 from tests.support.sidecar import our_sql
 from tests.support.stack import PRODUCTION, Answer, Cut, Delay, Project, Stack, storage_refusal
@@ -91,15 +92,15 @@ def misbehave(project: Project, seed: int) -> None:
 
 
 @asynccontextmanager
-async def crew(project: Project, port: int) -> AsyncIterator[list[asyncio.subprocess.Process]]:
-    hands = list(await asyncio.gather(*(start_hand(project, port) for _ in range(WORKERS))))
+async def crew(project: Project, port: int) -> AsyncIterator[list[Forked]]:
+    hands = [start_hand(project, port) for _ in range(WORKERS)]
     try:
         yield hands
     finally:
         for hand in hands:
             if hand.returncode is None:
                 hand.kill()
-            await hand.communicate()
+            await hand.wait()
 
 
 async def work_to_the_end(project: Project, web: Web, stack: Stack, rng: random.Random) -> None:
@@ -119,14 +120,15 @@ async def work_to_the_end(project: Project, web: Web, stack: Stack, rng: random.
             await replace_the_fallen(hands, project, web.port)
 
 
-async def replace_the_fallen(hands: list[asyncio.subprocess.Process], project: Project, port: int) -> None:
+async def replace_the_fallen(hands: list[Forked], project: Project, port: int) -> None:
     """New workers for those that were killed or gave up; and one, when all others found nothing left to claim."""
     for place, hand in enumerate(hands):
         if hand.returncode or (place == 0 and all(hand.returncode is not None for hand in hands)):
-            await hand.communicate()
-            hands[place] = await start_hand(project, port)
+            await hand.wait()
+            hands[place] = start_hand(project, port)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1])
 async def test_whatever_happens_it_ends_as_if_nothing_had(
     seed: int, crashing: Stack, project: Project, web: Web

@@ -64,7 +64,7 @@ async def store(tmp_path: Path, web: Web) -> AsyncIterator[Store]:
 
 
 async def finish(folder: Path, web: Web) -> None:
-    process = await start_worker(folder, web.port)
+    process = start_worker(folder, web.port)
     async with asyncio.timeout(30):
         assert await process.wait() == 0
 
@@ -98,7 +98,7 @@ def primaries(folder: Path) -> int:
 @pytest.mark.parametrize(("point", "nth"), POINTS)
 async def test_killed_at_a_point(point: str, nth: int, store: Store, web: Web, tmp_path: Path) -> None:
     folder = tmp_path / "store"
-    process = await start_worker(folder, web.port, point, str(nth))
+    process = start_worker(folder, web.port, point, nth)
     async with asyncio.timeout(30):
         assert await process.wait() == -signal.SIGKILL, "the trap was never reached"
     await finish(folder, web)
@@ -110,7 +110,7 @@ async def test_killed_at_random_instants(seed: int, store: Store, web: Web, tmp_
     folder = tmp_path / "store"
     rng = random.Random(seed)
     for _ in range(3):
-        process = await start_worker(folder, web.port)
+        process = start_worker(folder, web.port)
         asked = web.asked.total()
         enough = asked + rng.randint(1, 8)
         while process.returncode is None and web.asked.total() < enough:  # noqa: ASYNC110 - it is another process's doing

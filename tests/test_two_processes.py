@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 import sqlite3
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
 
+from tests.support.forked import Forked
 from tests.support.mortal import start_worker
 from tests.support.web import Web, serving
 from tests.support.world import assert_sound, listing, states
@@ -34,10 +34,10 @@ async def filled(folder: Path, web: Web) -> Store:
 
 
 @asynccontextmanager
-async def busy(folder: Path, web: Web, count: int) -> AsyncIterator[list[Process]]:
+async def busy(folder: Path, web: Web, count: int) -> AsyncIterator[list[Forked]]:
     """Workers of which each has as many requests waiting as it dares to begin with: some for each of two vehicles."""
     web.hold.clear()
-    workers = [await start_worker(folder, web.port) for _ in range(count)]
+    workers = [start_worker(folder, web.port) for _ in range(count)]
 
     async def all_wait() -> bool:
         return web.holding >= count * (IMAGES + 1)
@@ -52,7 +52,7 @@ async def busy(folder: Path, web: Web, count: int) -> AsyncIterator[list[Process
                 await worker.wait()
 
 
-async def finish(workers: list[Process]) -> None:
+async def finish(workers: list[Forked]) -> None:
     async with asyncio.timeout(30):
         assert {await worker.wait() for worker in workers} == {0}
 

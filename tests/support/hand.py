@@ -1,17 +1,11 @@
-"""A worker on a Supabase project, as a process of its own, whose leases are short.
-
-    SUPABASE_URL=… SUPABASE_SERVICE_ROLE_KEY=… python -m tests.support.hand PORT
-
-PORT is where the image host of the tests serves. A run that cannot go on ends it with code 1 and one sentence.
-"""
+"""A worker on a Supabase project, as a process of its own, whose leases are short."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 
 import tui.trickle.run as trickle
+from tests.support.forked import Forked
 from tests.support.stack import Project
 from tests.support.web import HOST
 from tui.images.guard import Guard
@@ -25,26 +19,25 @@ LEASE = 4.0
 """Seconds after which a killed worker's vehicles are free."""
 
 
-async def start_hand(project: Project, port: int) -> asyncio.subprocess.Process:
-    """This worker, on a project of the test stack."""
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.support.hand", str(port)),
-        env={**os.environ, "SUPABASE_URL": project.url, "SUPABASE_SERVICE_ROLE_KEY": project.service_key},
-        stderr=asyncio.subprocess.PIPE,
-    )
+def start_hand(project: Project, port: int) -> Forked:
+    """This worker, on a project of the test stack; `port` is where the image host of the tests serves.
+
+    A run that cannot go on ends it with code 1.
+    """
+    environ = {"SUPABASE_URL": project.url, "SUPABASE_SERVICE_ROLE_KEY": project.service_key}
+    return Forked(main, port, environ=environ)
 
 
-async def main(port: str) -> int:
+def main(port: int) -> int:
     trickle.LEASE, trickle.HEARTBEAT = LEASE, LEASE / 8
     try:
-        store = await open_store("supabase", load_settings())
-        images = Images(Pace(PROFILES["unlimited"]), guard=Guard(exempt={HOST: ("127.0.0.1", int(port))}))
-        await trickle.Trickle(store, images, RunOptions(batch_size=3, limit=10_000, pace="unlimited")).run()
-    except Problem as problem:
-        print(problem, file=sys.stderr)
+        asyncio.run(work(port))
+    except Problem:
         return 1
     return 0
 
 
-if __name__ == "__main__":
-    sys.exit(asyncio.run(main(*sys.argv[1:])))
+async def work(port: int) -> None:
+    store = await open_store("supabase", load_settings())
+    images = Images(Pace(PROFILES["unlimited"]), guard=Guard(exempt={HOST: ("127.0.0.1", port)}))
+    await trickle.Trickle(store, images, RunOptions(batch_size=3, limit=10_000, pace="unlimited")).run()

@@ -1,9 +1,7 @@
 """A worker that ends itself with SIGKILL at a chosen point, or works to the end; run as a process of its own.
 
-    python -m tests.support.mortal STORE PORT [POINT NTH]
-
-POINT is `before:METHOD` or `after:METHOD` of the store, `sql:TEXT` (before a statement that holds TEXT, inside its
-transaction) or `rename` (an object's draft is written, its name is not); NTH counts from 1.
+A point is `before:METHOD` or `after:METHOD` of the store, `sql:TEXT` (before a statement that holds TEXT, inside its
+transaction) or `rename` (an object's draft is written, its name is not); `nth` counts from 1 how often it is reached.
 """
 
 from __future__ import annotations
@@ -11,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.support.forked import Forked
 from tests.support.web import HOST
 from tui.images.guard import Guard
 from tui.images.obtain import Images
@@ -73,20 +71,19 @@ async def work(store: Store, port: int) -> None:
     await Trickle(store, images, RunOptions(batch_size=2, pace="unlimited")).run()
 
 
-async def start_worker(folder: Path, port: int, *trap: str) -> asyncio.subprocess.Process:
+def start_worker(folder: Path, port: int, point: str = "", nth: int = 1) -> Forked:
     """This worker on the store in `folder`, in a process of its own."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.support.mortal", f"local:{folder}", str(port), *trap
-    )
+    return Forked(main, f"local:{folder}", port, point, nth)
 
 
-async def main(url: str, port: str, point: str = "", nth: str = "1") -> None:
+def main(url: str, port: int, point: str, nth: int) -> int:
+    asyncio.run(work_on(url, port, point, nth))
+    return 0
+
+
+async def work_on(url: str, port: int, point: str, nth: int) -> None:
     store = await open_store(url)
     if point:
-        arm(store, point, int(nth))
-    await work(store, int(port))
+        arm(store, point, nth)
+    await work(store, port)
     await store.close()
-
-
-if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
