@@ -58,6 +58,7 @@ def assert_status_agrees(folder: Path) -> dict[str, Any]:
     return status
 
 
+@pytest.mark.long
 def test_a_demo_run_ends_as_its_table_says(world: World, tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     (tmp_path / "config.toml").touch()

@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCREENSHOTS = Path(__file__).parent.parent / "screenshots"
 
 
+@pytest.mark.long
 def test_the_screenshots_are_those_of_this_code(tmp_path: Path) -> None:
     subprocess.run([sys.executable, SCREENSHOTS / "make.py", tmp_path], check=True, timeout=120)
     drawn = {file.name: file.read_bytes() for file in tmp_path.glob("*.svg")}

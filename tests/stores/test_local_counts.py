@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -276,7 +277,7 @@ def plus(one: Counts, other: Counts) -> Counts:
 Edits.TestCase.settings = settings(
     max_examples=60, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )
-TestEdits = Edits.TestCase
+TestEdits = pytest.mark.long(Edits.TestCase)
 
 
 async def test_a_vehicle_belongs_to_its_origin_else_to_its_first_active_organization(
