@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
+import pytest
+import textual.app
+import textual.pilot
 from textual.app import App
 from textual.pilot import Pilot
 from textual.worker import WorkerCancelled
@@ -13,6 +17,19 @@ from textual.worker import WorkerCancelled
 from tui.app.app import BackfillApp
 
 PATIENCE = 15.0
+
+
+async def idle(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
+    """Wait until the loop has done all that was ready.
+
+    Textual's own way is to sleep 20 ms, twice for each key, until the process uses next to no time.
+    """
+    loop: Any = asyncio.get_running_loop()
+    end = loop.time() + max_sleep
+    while True:
+        await asyncio.sleep(min_sleep)
+        if not loop._ready or loop.time() > end:
+            return
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
@@ -33,6 +50,15 @@ def shown(app: App[None]) -> str:
 @asynccontextmanager
 async def driven(app: BackfillApp, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Pilot[None]]:
     """The app under a pilot; at the end a run is cut and all workers end before the app does."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (textual.app, textual.pilot):
+            patch.setattr(module, "wait_for_idle", idle)
+        async with _under_pilot(app, size) as pilot:
+            yield pilot
+
+
+@asynccontextmanager
+async def _under_pilot(app: BackfillApp, size: tuple[int, int]) -> AsyncIterator[Pilot[None]]:
     async with app.run_test(size=size, notifications=True) as pilot:
         yield pilot
         while app.running:
