@@ -21,6 +21,7 @@ from tui.app.widgets.field import Field, KeyField
 from tui.app.widgets.ink import Ink, Line, line_width
 from tui.model import Problem
 from tui.settings import Profile, Secret, Settings, load_settings, remember, remembered
+from tui.stores.supabase import doctor
 from tui.trickle.session import Session
 
 KEY = "sb_secret_f00dfeedf00dfeed"
@@ -74,6 +75,12 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def projects(dealers: Dealers, config: Path) -> Projects:
     return Projects(dealers)
+
+
+@pytest.fixture
+def hasty_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whom a project out of reach does not keep for long."""
+    monkeypatch.setattr(doctor, "PATIENCE", 0.5)
 
 
 @pytest.fixture
@@ -244,6 +251,7 @@ async def test_a_name_of_the_settings_file_is_not_taken_twice(connecting_app: Ba
         assert projects.opened == []
 
 
+@pytest.mark.usefixtures("hasty_doctor")
 async def test_test_lets_the_doctor_look_and_the_form_stays(connecting_app: BackfillApp) -> None:
     async with driven(connecting_app) as pilot:
         screen = await connecting(pilot, connecting_app)
@@ -296,6 +304,7 @@ async def test_a_key_never_goes_to_another_project(connecting_app: BackfillApp) 
         assert screen.form.profile.key_variable == ""
 
 
+@pytest.mark.usefixtures("hasty_doctor")
 async def test_a_click_on_a_word_does_it(connecting_app: BackfillApp) -> None:
     async with driven(connecting_app) as pilot:
         screen = await connecting(pilot, connecting_app)

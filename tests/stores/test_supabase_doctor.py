@@ -13,6 +13,7 @@ from tests.support.stack import Answer, Project
 from tui.model import Finding, Health
 from tui.settings import Secret, Settings
 from tui.stores import StoreError, examine, mend
+from tui.stores.supabase import doctor
 from tui.stores.supabase.doctor import examine_project
 
 
@@ -240,7 +241,8 @@ async def test_storage_that_does_not_answer_is_one_finding(production: Project) 
     assert wrong(found) == {"bucket": Health.FAIL, "our SQL": Health.WARN}
 
 
-async def test_a_project_that_is_not_there() -> None:
+async def test_a_project_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "PATIENCE", 0.5)
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
