@@ -83,7 +83,9 @@ async def test_marks_decide_what_a_run_is_about(app: BackfillApp) -> None:
 async def test_marking_vehicles_ends_marks_on_organizations(app: BackfillApp) -> None:
     async with driven(app) as pilot:
         await opened(pilot, app)
-        await pilot.press("down", "space", "right", "space", "space")
+        await pilot.press("down", "space")
+        await until(pilot, lambda: rows(app, "vehicles").total == 4 and "1 organization marked" in shown(app))
+        await pilot.press("right", "space", "space")
         await until(pilot, lambda: "2 vehicles marked · 2 vehicles · 6 images" in shown(app))
         assert inventory(app).scope.organization_ids == ()
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 import textual.app
 import textual.pilot
-from textual.app import App
+from textual.app import App, ScreenStackError
 from textual.pilot import Pilot
 from textual.worker import WorkerCancelled
 
@@ -19,17 +20,27 @@ from tui.app.app import BackfillApp
 PATIENCE = 15.0
 
 
-async def idle(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
-    """Wait until the loop has done all that was ready.
+def settling(app: App[None]) -> Callable[..., Awaitable[None]]:
+    """What stands in for Textual's `wait_for_idle`, which sleeps 20 ms, twice for each key, until the process idles.
 
-    Textual's own way is to sleep 20 ms, twice for each key, until the process uses next to no time.
+    It waits until the loop has done all that was ready, and what the screen puts off until it is next painted.
     """
+
+    async def settle(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
+        end = time.monotonic() + max_sleep
+        await _drained(min_sleep, end)
+        with suppress(ScreenStackError):
+            app.screen._on_timer_update()
+        await _drained(0, end)
+
+    return settle
+
+
+async def _drained(pause: float, end: float) -> None:
     loop: Any = asyncio.get_running_loop()
-    end = loop.time() + max_sleep
-    while True:
-        await asyncio.sleep(min_sleep)
-        if not loop._ready or loop.time() > end:
-            return
+    await asyncio.sleep(pause)
+    while loop._ready and time.monotonic() < end:  # noqa: ASYNC110 - no event tells of it
+        await asyncio.sleep(0)
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
@@ -52,7 +63,7 @@ async def driven(app: BackfillApp, size: tuple[int, int] = (80, 24)) -> AsyncIte
     """The app under a pilot; at the end a run is cut and all workers end before the app does."""
     with pytest.MonkeyPatch.context() as patch:
         for module in (textual.app, textual.pilot):
-            patch.setattr(module, "wait_for_idle", idle)
+            patch.setattr(module, "wait_for_idle", settling(app))
         async with _under_pilot(app, size) as pilot:
             yield pilot
 
