@@ -26,6 +26,12 @@ from tui.images.robots import opt_out
         (["Backfill-TUI : noai"], "noai"),
         (["*: noai"], "noai"),
         (["noaidea, xnoai"], None),
+        (["unavailable_after: Wednesday, 25 Jun 2030 15:00:00 PST, noai"], "noai"),
+        (["unavailable_after: Wed, 25-Jun-30 15:00:00 GMT, noai"], "noai"),
+        (["unavailable_after: Wed, 25:00, noai"], "noai"),
+        (["googlebot: unavailable_after: Wed, 25 Jun 2030 15:00:00 PST, noai"], None),
+        (["backfill-tui/1.0: noai"], "noai"),
+        (["otherbot/1.0: noai"], None),
         ([":", ",,:,noai:"], None),
     ],
 )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 _OPT_OUTS = frozenset({"noimageindex", "noai", "noimageai"})
 _WITH_A_VALUE = frozenset({"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"})
 """Directives with a colon of their own, which is none behind a robot's name."""
+
+# What has white space in it, or begins with a digit, is the rest of a date that has a comma and a time of day.
+_ROBOT = re.compile(r"([^\s0-9/][^\s/]*)(?:/\S*)?")
 
 
 def opt_out(values: Iterable[str], agent: str) -> str | None:
@@ -26,6 +30,8 @@ def _directives(value: str) -> Iterator[tuple[str, str]]:
     robot = ""
     for part in value.split(","):
         name, colon, rest = part.strip().partition(":")
-        if colon and name.strip() not in _WITH_A_VALUE:
-            robot, name = name.strip(), rest
-        yield robot, name.strip()
+        name = name.strip()
+        named = _ROBOT.fullmatch(name) if colon and name not in _WITH_A_VALUE else None
+        if named:
+            robot, name = named[1], rest.strip()
+        yield robot, name
