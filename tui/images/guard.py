@@ -19,6 +19,8 @@ PORTS = frozenset({80, 443, 8080, 8443})
 Network = IPv4Network | IPv6Network
 
 # Where nobody's photos are: https://www.iana.org/assignments/iana-ipv4-special-registry, multicast (RFC 5771) included.
+# 168.63.129.16 is public by its number, and Azure's own host to whatever runs there:
+# https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
 # Written out because `ipaddress.is_global` differs between the releases of Python.
 _SPECIAL_V4 = tuple(
     map(
@@ -28,6 +30,7 @@ _SPECIAL_V4 = tuple(
             "10.0.0.0/8",
             "100.64.0.0/10",
             "127.0.0.0/8",
+            "168.63.129.16/32",
             "169.254.0.0/16",
             "172.16.0.0/12",
             "192.0.0.0/24",
