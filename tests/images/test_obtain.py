@@ -139,6 +139,20 @@ async def test_a_retry_after_beyond_patience_is_told_at_once_and_the_host_left_a
         await visit.picture()
 
 
+@pytest.mark.parametrize("status", [401, 403, 404, 410, 451])
+async def test_a_retry_after_of_one_missing_image_is_none_of_its_host(status: int) -> None:
+    async with visiting(reply(status=status, Retry_After="3600"), PHOTO) as visit:
+        await visit.refusal()
+        await visit.picture("http://host.test/b.jpg")
+        assert sum(visit.clock.slept) < 1
+
+
+async def test_a_request_that_came_too_late_is_sent_again_when_its_host_says() -> None:
+    async with visiting(reply(status=408, Retry_After="30"), PHOTO) as visit:
+        await visit.picture()
+        assert sum(visit.clock.slept) == pytest.approx(30)
+
+
 async def test_a_burst_that_is_turned_away_gets_through_later() -> None:
     async with Loopback({"*": [*[reply(status=429, Retry_After="1")] * 20, PHOTO]}).running() as host:
         images = Images(Pace(Profile("wide", 16, 1e9)), guard=host.guard())

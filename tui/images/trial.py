@@ -35,7 +35,7 @@ class Trial:
     def hold(self, refusal: Refusal) -> float | None:
         """Seconds for which the whole host is to be left alone after an answer; None where it may be asked on."""
         if refusal.reason is not Reason.RATE_LIMITED:
-            return refusal.retry_after
+            return refusal.retry_after if refusal.reason is Reason.SERVER_ERROR else None
         seconds = max(refusal.retry_after or 0.0, REST, backoff(self.turned_away, self.rng))
         self.turned_away += 1
         # Never nothing, so that a host which always turns away is given up in the end.
@@ -54,7 +54,9 @@ class Trial:
         self.timeouts += refusal.reason is Reason.TIMEOUT
         if self.failures >= self.attempts or self.timeouts >= TIMEOUTS:
             return None
-        return backoff(self.failures - 1, self.rng) if refusal.retry_after is None else 0.0
+        if refusal.retry_after is None:
+            return backoff(self.failures - 1, self.rng)
+        return 0.0 if refusal.reason is Reason.SERVER_ERROR else refusal.retry_after
 
 
 def tell(turn: Turn, refusal: Refusal, hold: float | None) -> None:
