@@ -5,16 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.images.loopback import Loopback, reply
-from tests.images.photos import photos
+from tests.images.photos import drawing, encoded, photos
 from tui.demo import build_world
 from tui.images.obtain import COPY_ATTEMPTS, Images
-from tui.images.originals import FRUITLESS, MOST, RULES, originals
+from tui.images.originals import FRUITLESS, MOST, PLAUSIBLE, RULES, is_no_smaller, originals
 from tui.images.pace import PROFILES, Pace
 from tui.images.urls import host_of, normalise
 from tui.model import Reason, Refusal
 
 PHOTO = reply(photos()["plain.jpg"])
-LARGER = reply(photos()["plain.png"])
+LARGER = reply(encoded(drawing(400, 240), "PNG"))
 GIVEN = "http://host.test/wp-content/uploads/2024/car-300x200.jpg"
 ORIGINAL = "/wp-content/uploads/2024/car.jpg"
 SCALED = "/wp-content/uploads/2024/car-scaled.jpg"
@@ -37,6 +37,31 @@ SCALED = "/wp-content/uploads/2024/car-scaled.jpg"
         (
             "https://a.com/wp-content/uploads/x-300x200.jpg",
             ["https://a.com/wp-content/uploads/x.jpg", "https://a.com/wp-content/uploads/x-scaled.jpg"],
+        ),
+        ("https://a.com/wp-content/uploads/x.jpg?fit=940%2C627", ["https://a.com/wp-content/uploads/x.jpg"]),
+        (
+            "https://a.com/wp-content/uploads/x.jpg?resize=235,159&v=1&crop=1&zoom=2&quality=80",
+            ["https://a.com/wp-content/uploads/x.jpg?v=1"],
+        ),
+        (
+            "https://a.com/wp-content/uploads/x-scaled.jpg?fit=940%2C627",
+            ["https://a.com/wp-content/uploads/x.jpg", "https://a.com/wp-content/uploads/x-scaled.jpg"],
+        ),
+        (
+            "https://a.com/wp-content/uploads/x-300x200.jpg?w=300",
+            ["https://a.com/wp-content/uploads/x.jpg", "https://a.com/wp-content/uploads/x-scaled.jpg"],
+        ),
+        (
+            "https://res.cloudinary.com/demo/image/upload/w_300/b_2020/car.jpg",
+            ["https://res.cloudinary.com/demo/image/upload/b_2020/car.jpg"],
+        ),
+        (
+            "https://res.cloudinary.com/demo/image/upload/w_300,c_fill/l_logo,g_south/f_auto/v1/car.jpg",
+            ["https://res.cloudinary.com/demo/image/upload/v1/car.jpg"],
+        ),
+        (
+            "https://res.cloudinary.com/demo/image/upload/ar_16:9,c_fill/car.jpg",
+            ["https://res.cloudinary.com/demo/image/upload/car.jpg"],
         ),
         ("https://images.craigslist.org/0a_b_0CI_300x300.jpg", ["https://images.craigslist.org/0a_b_0CI_1200x900.jpg"]),
         ("https://images.craigslist.org/0a_b_50x50c.jpg", ["https://images.craigslist.org/0a_b_1200x900.jpg"]),
@@ -78,6 +103,19 @@ def test_larger_copies_of_known_services(given: str, larger: list[str]) -> None:
         "https://cdn.shopify.com/s/files/1/x_300x.jpg?X-Amz-Signature=1",
         "https://live.staticflickr.com/7372/12502775644_acfd415fa7_b.jpg",
         "https://i.ebayimg.com/images/g/AA/s-l1600.jpg",
+        "https://i.ebayimg.com/images/g/AA/s-l2400.webp",
+        "https://images.squarespace-cdn.com/content/v1/a/x.jpg?format=3000w",
+        "https://images.squarespace-cdn.com/content/v1/a/x.jpg?format=2500w",
+        "https://cdn.shopify.com/s/files/1/2/too_small.jpg?v=1",
+        "https://cdn.shopify.com/s/files/1/2/jeep_4x4.jpg",
+        "https://cdn.shopify.com/s/files/1/2/bmw_x5.jpg",
+        "https://res.cloudinary.com/demo/image/upload/c_12345/car.jpg",
+        "https://res.cloudinary.com/demo/image/upload/h_street/d_1/car.jpg",
+        "https://res.cloudinary.com/demo/image/upload/h_street/w_300/car.jpg",
+        *(
+            f"https://a.com/wp-content/uploads/x-300x200.jpg?{name}=1"
+            for name in ("hdnts", "hdnea", "hdntl", "__token__", "secure", "md5", "sha", "sha256", "st", "auth_key")
+        ),
     ],
 )
 def test_what_is_unknown_signed_or_large_already_stays(url: str) -> None:
@@ -153,6 +191,55 @@ async def test_whatever_is_wrong_with_it_the_url_itself_is_asked_for(answer: byt
     asked, ends = await visit({ORIGINAL: answer, SCALED: reply(status=404), "*": PHOTO}, GIVEN)
     assert asked == [ORIGINAL, SCALED, GIVEN.removeprefix("http://host.test")]
     assert ends == ["image/jpeg"]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (GIVEN, 300),
+        ("http://a.com/wp-content/uploads/x.jpg?fit=940%2C627", 940),
+        ("http://i0.wp.com/a.com/x.jpg?resize=150%2C150", 150),
+        ("http://a.imgix.net/x.jpg?w=30&h=20", 30),
+        ("http://res.cloudinary.com/demo/image/upload/w_300,h_640,c_fill/v1/cars/x.jpg", 640),
+        ("http://res.cloudinary.com/demo/image/upload/c_fill/h_640/x.jpg", 640),
+        ("http://i.ebayimg.com/images/g/AA/s-l300.jpg", 300),
+        ("http://cdn.shopify.com/s/files/1/2/x_300x.jpg", 300),
+        ("http://cdn.shopify.com/s/files/1/2/x_x600.jpg?v=1", 600),
+        ("http://images.squarespace-cdn.com/content/v1/a/x.jpg?format=500w", 500),
+        ("http://static.wixstatic.com/media/11_58~mv2.jpeg/v1/fill/w_640,h_480,al_c/file.jpg", 640),
+        ("http://live.staticflickr.com/7372/12502775644_acfd415fa7_m.jpg", PLAUSIBLE),
+        ("http://a.com/wp-content/uploads/x-scaled.jpg", PLAUSIBLE),
+        ("http://res.cloudinary.com/demo/image/upload/ar_1.5,c_fill/x.jpg", PLAUSIBLE),
+    ],
+)
+def test_a_copy_is_larger_by_the_size_that_the_url_tells(given: str, told: int) -> None:
+    assert originals(given)
+    assert is_no_smaller(given, told, 1)
+    assert is_no_smaller(given, 1, told)
+    assert not is_no_smaller(given, told - 1, told - 1)
+
+
+async def test_a_small_picture_in_place_of_the_larger_copy_is_not_taken() -> None:
+    small = reply(encoded(drawing(20, 20), "PNG"))
+    asked, ends = await visit({ORIGINAL: small, SCALED: LARGER, "*": PHOTO}, GIVEN)
+    assert (asked, ends) == ([ORIGINAL, SCALED], ["image/png"])
+    asked, ends = await visit({ORIGINAL: small, SCALED: small, "*": PHOTO}, GIVEN)
+    assert (len(asked), ends) == (1 + MOST, ["image/jpeg"])
+
+
+async def test_a_host_that_answers_with_small_pictures_is_soon_asked_for_no_more_of_them() -> None:
+    urls = [GIVEN.replace("car", f"car{n}") for n in range(10)]
+    small: dict[str, bytes | list[bytes]] = {"*": reply(encoded(drawing(20, 20), "PNG"))}
+    asked, ends = await visit(small | {url.removeprefix("http://host.test"): PHOTO for url in urls}, *urls)
+    assert ends == ["image/jpeg"] * 10
+    assert len(asked) == 10 + FRUITLESS * MOST
+
+
+async def test_a_host_whose_photos_are_smaller_than_asked_for_may_have_larger_ones_yet() -> None:
+    urls = [GIVEN.replace("300x200", "1200x900").replace("car", f"car{n}") for n in range(FRUITLESS)]
+    asked, ends = await visit({"*": PHOTO, ORIGINAL: LARGER}, *urls, GIVEN)
+    assert asked[-1] == ORIGINAL
+    assert ends == ["image/jpeg"] * FRUITLESS + ["image/png"]
 
 
 async def test_a_larger_copy_that_cannot_be_had_now_is_asked_for_twice_and_looked_for_again() -> None:

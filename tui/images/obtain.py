@@ -12,7 +12,7 @@ from tui.images.bandwidth import Bandwidth
 from tui.images.fetch import Body, Fetcher, Limits, Trail, headers
 from tui.images.guard import Guard
 from tui.images.inspect import MAX_PIXELS, Facts, inspect
-from tui.images.originals import Originals
+from tui.images.originals import PLAUSIBLE, Originals, is_no_smaller
 from tui.images.pace import Pace
 from tui.images.transport import GuardedTransport
 from tui.images.trial import Trial, tell
@@ -119,8 +119,11 @@ class Images:
                     raise
                 passing = passing or refusal.reason.retry_may_help
             else:
-                self._originals.found(url)
-                return picture
+                if is_no_smaller(url, picture.width, picture.height):
+                    self._originals.found(url)
+                    return picture
+                picture.content.close()
+                passing = passing or max(picture.width, picture.height) >= PLAUSIBLE
         if larger:
             self._originals.missed(url, passing=passing)
         return None
