@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -17,6 +18,15 @@ from tui.images.transport import GuardedTransport
 from tui.model import Reason, Refusal
 
 NOW = 1_700_000_000.0
+
+
+@pytest.fixture
+def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "XYZ+9")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @asynccontextmanager
@@ -93,7 +103,6 @@ async def test_retry_after_travels_with_the_refusal() -> None:
     ("text", "seconds"),
     [
         ("0", 0.0),
-        ("1.5", 1.5),
         ("9" * 400, LONGEST_RETRY_AFTER),
         ("Tue, 14 Nov 2023 22:13:50 GMT", 30.0),
         ("Sun Nov 14 22:13:50 1999", 0.0),
@@ -102,10 +111,19 @@ async def test_retry_after_travels_with_the_refusal() -> None:
         ("soon", None),
         ("-5", None),
         ("12 seconds", None),
+        ("1.5", None),
+        ("1_000", None),
+        ("1e3", None),
+        ("\u0665", None),
     ],
 )
 def test_both_forms_of_retry_after_are_read(text: str, seconds: float | None) -> None:
     assert retry_after(text, NOW) == seconds
+
+
+@pytest.mark.parametrize("text", ["Tue Nov 14 22:13:50 2023", "Tue, 14 Nov 2023 22:13:50 -0000"])
+def test_a_date_without_a_zone_is_utc(text: str, far_from_utc: None) -> None:
+    assert retry_after(text, NOW) == 30.0
 
 
 @given(st.text() | st.from_regex(r"\w{3}, \d+ \w{3} \d+ \d+:\d+:\d+ [A-Z+0-9]{3,5}"))

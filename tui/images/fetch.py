@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import BinaryIO, NoReturn
 from urllib.parse import urljoin
@@ -276,10 +277,15 @@ def _origin(url: str) -> httpx.URL:
 def retry_after(text: str, now: float) -> float | None:
     """Seconds to wait by a Retry-After header, which has them or an HTTP date (RFC 9110, section 10.2.3)."""
     try:
-        seconds = float(text) if text[:1].isdigit() else parsedate_to_datetime(text).timestamp() - now
+        seconds = float(text) if text.isascii() and text.isdigit() else _seconds(parsedate_to_datetime(text)) - now
     except (ValueError, OverflowError):
         return None
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+
+
+def _seconds(date: datetime) -> float:
+    """A date as seconds since the epoch; one without a zone is UTC (RFC 9110, section 5.6.7)."""
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 def _join(url: str, location: str) -> str:
