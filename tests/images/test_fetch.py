@@ -275,6 +275,15 @@ async def test_headers_of_a_host_are_sent_to_it_alone_and_follow_no_redirect() -
     assert second.headers["accept"] == headers("")["Accept"]
 
 
+async def test_headers_of_a_host_go_to_no_other_port_of_it() -> None:
+    more = {"host.test": {"Referer": "https://www.example.com/"}}
+    answers = {"/a": reply(status=302, Location="http://host.test:8080/b"), "*": reply(b"x")}
+    async with Loopback(answers).running() as host, GuardedTransport(host.guard()) as transport:
+        body = await Fetcher(transport, host_headers=more).fetch("http://host.test/a")
+        body.content.close()
+    assert ["referer" in request.headers for request in host.requests] == [True, False]
+
+
 async def test_a_redirect_loop_ends_when_it_closes_and_a_long_chain_at_its_limit() -> None:
     loop: dict[str, Answer | list[Answer]] = {
         "/a": reply(status=302, Location="/b"),

@@ -21,6 +21,7 @@ from tui import __version__
 from tui.images.bandwidth import Bandwidth
 from tui.images.bodies import Incoming, Memory
 from tui.images.guard import literal
+from tui.images.headings import Headings
 from tui.images.robots import opt_out
 from tui.images.transport import causes
 from tui.images.urls import host_of, normalise, target_of, without_controls
@@ -70,12 +71,12 @@ class Body:
 
 
 class Trail:
-    """Where the redirects of one URL have led: to `url`, which is to be asked within `seconds`."""
+    """Where the redirects of one URL (`first`) have led: to `url`, which is to be asked within `seconds`."""
 
-    __slots__ = ("_most", "_seen", "seconds", "url")
+    __slots__ = ("_most", "_seen", "first", "seconds", "url")
 
     def __init__(self, url: str, most: int, seconds: float) -> None:
-        self.url, self.seconds = url, seconds
+        self.first, self.url, self.seconds = url, url, seconds
         self._most, self._seen = most, {url}
 
     def follow(self, url: str) -> None:
@@ -102,10 +103,10 @@ def headers(contact: str) -> dict[str, str]:
 class Fetcher:
     """Turns a URL into a Body.
 
-    `heading` is what every request says of itself, `host_headers` what requests to a host say beside it, and nobody
-    that it redirects to is told. Images that their host keeps from being collected (X-Robots-Tag) are
-    refused where `respect_opt_out` is set. Pieces of bodies wait for `bandwidth`. `now` is the wall clock in seconds
-    since the epoch, for Retry-After dates.
+    `heading` is what every request says of itself, `host_headers` what requests to a host say beside it, as `Headings`
+    has them. Images that their host keeps from being collected (X-Robots-Tag) are refused where `respect_opt_out` is
+    set. Pieces of bodies wait for `bandwidth`. `now` is the wall clock in seconds since the epoch, for Retry-After
+    dates.
     """
 
     def __init__(
@@ -121,10 +122,7 @@ class Fetcher:
     ) -> None:
         self._transport = transport
         self._limits = limits or Limits()
-        self._heading = httpx.Headers(headers("") if heading is None else heading)
-        self._headings = {host: httpx.Headers(self._heading) for host in host_headers or ()}
-        for host, more in (host_headers or {}).items():
-            self._headings[host].update(more)
+        self._headings = Headings(headers("") if heading is None else heading, host_headers or {})
         self._respect_opt_out = respect_opt_out
         self._bandwidth = bandwidth or Bandwidth()
         self._memory = Memory()
@@ -167,7 +165,7 @@ class Fetcher:
             trail.seconds -= time.monotonic() - began
 
     async def _ask(self, trail: Trail, heard: Callable[[], None], deadline: asyncio.Timeout) -> Body | None:
-        response = await self._transport.handle_async_request(self._request(trail.url))
+        response = await self._transport.handle_async_request(self._request(trail.url, trail.first))
         heard()
         try:
             location = response.headers.get("Location") if response.status_code in _REDIRECTS else None
@@ -179,14 +177,13 @@ class Fetcher:
         trail.follow(_join(trail.url, location))
         return None
 
-    def _request(self, url: str) -> httpx.Request:
+    def _request(self, url: str, first: str) -> httpx.Request:
         """A request as a transport takes it: a client of httpx's would cost as much again as sending it does."""
         target = target_of(url)
         if len(target) > LONGEST_TARGET:
             raise Refusal(Reason.BAD_URL, f"an address of {len(target):,} bytes")
         origin = _origin(url[: len(url) - len(target)])
-        heading = self._headings.get(host_of(url), self._heading)
-        return httpx.Request("GET", origin, headers=heading, extensions={"target": target})
+        return httpx.Request("GET", origin, headers=self._headings.of(url, first), extensions={"target": target})
 
     async def _body(self, response: httpx.Response, deadline: asyncio.Timeout) -> Body:
         reason = _reason(response.status_code)
