@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tui.images.urls import host_of, normalise
 from tui.settings import HostPolicy, Secret, Settings, SettingsError, load_settings
 
 
@@ -57,7 +58,12 @@ def test_nothing_set_gives_the_defaults_of_the_original_script(tmp_path: Path) -
         ({"env": {"BACKFILL_ORIGINALS": "some"}}, ["BACKFILL_ORIGINALS", "true or false"]),
         ({"toml": "keep_gps = 'perhaps'"}, ["keep_gps", "true or false"]),
         ({"toml": "[hosts.'a.example']\nslot = 1"}, ["'a.example'", "'slot'", "did you mean 'slots'?"]),
-        ({"toml": "[hosts.'a.example']\nrate = 0"}, ["'a.example'", "between 0.01 and 10000"]),
+        (
+            {"toml": "[hosts.'a.example']\nrate = 0"},
+            ["'a.example' has rate = 0, which must be", "between 0.01 and 10000"],
+        ),
+        ({"toml": "[hosts.'a.example']\nrate = 'x'"}, ["has rate = 'x', which must be", "between 0.01 and 10000"]),
+        ({"toml": "[hosts.'a.example']\nslots = 0"}, ["has slots = 0, which must be", "between 1 and 1,000"]),
     ],
 )
 def test_a_bad_value_names_its_source_its_key_and_the_nearest(
@@ -91,6 +97,55 @@ def test_host_policies_come_from_the_file(tmp_path: Path) -> None:
     assert settings.hosts == {"img.example": HostPolicy(2, 0.5), "b.example": HostPolicy(rate=3.0)}
 
 
+@pytest.mark.parametrize(
+    ("name", "host"),
+    [
+        ("IMG.Example.com", "img.example.com"),
+        ("img.example.com.", "img.example.com"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("img_1.example", "img_1.example"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("2001:DB8::0:1", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+    ],
+)
+def test_a_host_is_named_as_urls_name_it(tmp_path: Path, name: str, host: str) -> None:
+    assert list(load(tmp_path, toml=f'[hosts."{name}"]\nrate = 1').hosts) == [host]
+    address = f"[{host}]" if ":" in host else host
+    assert host_of(str(normalise(f"https://{address}/x.jpg"))) == host
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("https://img.a.com/", "img.a.com"),
+        ("https://u:p@IMG.a.com:8080/x?y", "img.a.com"),
+        ("img.a.com:8080", "img.a.com"),
+        ("img.a.com/", "img.a.com"),
+        ("*.a.com", "img.example.com"),
+        ("[::1]:80", "[::1]"),
+        ("", "img.example.com"),
+        (" ", "img.example.com"),
+        ("*", "img.example.com"),
+        ("img example", "img.example.com"),
+        ("a..com", "img.example.com"),
+        ("[::1", "img.example.com"),
+    ],
+)
+def test_what_is_no_host_alone_is_refused_with_what_to_write(tmp_path: Path, name: str, write: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, toml=f'[hosts."{name}"]\nrate = 1')
+    assert str(caught.value) == (
+        f"{tmp_path / 'config.toml'}: hosts entry {name!r} must be a host alone, without scheme, port, path or "
+        f'wildcard: write [hosts."{write}"].'
+    )
+
+
+def test_two_entries_for_one_host_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"hosts entry 'a\.com' is a\.com, which another entry names already"):
+        load(tmp_path, toml='[hosts."A.com."]\nrate = 1\n[hosts."a.com"]\nrate = 2')
+
+
 def test_a_host_may_be_told_who_sends_one_and_what_else_it_asks_for(tmp_path: Path) -> None:
     toml = '[hosts."img.example"]\nreferer = "https://www.example.com/"\nheaders = { Accept-Language = "de" }'
     assert load(tmp_path, toml=toml).hosts == {
@@ -104,6 +159,26 @@ def test_a_host_may_be_told_who_sends_one_and_what_else_it_asks_for(tmp_path: Pa
         ("headers = { Authorization = 'Basic x' }", "'Authorization': credentials never leave with a request"),
         ("headers = { Cookie = 'a=b' }", "'Cookie': credentials never leave with a request"),
         ("headers = { X-Api-Key = 'b' }", "'X-Api-Key': credentials never leave with a request"),
+        *(
+            (f"headers = {{ {name} = 'b' }}", f"'{name}': credentials never leave with a request")
+            for name in (
+                *("X-Access-Key", "Ocp-Apim-Subscription-Key", "Private-Key", "X-Jwt", "X-Pwd", "apikey", "X-Sid"),
+                *("X_Api_Key", "Proxy-Authorization", "X-CSRF"),
+            )
+        ),
+        *(
+            (f"headers = {{ X-A = '{value}' }}", "'X-A' with credentials")
+            for value in (
+                "Bearer abc",
+                "basic dTpw",
+                "Digest username=u",
+                "AWS4-HMAC-SHA256 Credential=x",
+                "eyJhbG.eyJ",
+            )
+        ),
+        ("headers = { Referer = 'https://u:p@example.com/' }", "referer as an address"),
+        ("headers = { referer = 'www.example.com' }", "referer as an address"),
+        ("referer = 'https://a.com/'\nheaders = { referer = 'https://b.com/' }", "keep one of them"),
         ("headers = { Host = 'b' }", "'Host', which is the fetcher's own"),
         ("headers = { Transfer-Encoding = 'chunked' }", "'Transfer-Encoding', which is the fetcher's own"),
         ("headers = { User-Agent = 'Mozilla' }", "'User-Agent', which is the fetcher's own"),

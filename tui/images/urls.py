@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from ipaddress import AddressValueError, IPv6Address
 from urllib.parse import quote
+
+from tui.model import host_name
 
 _URL = re.compile(r"(?:(https?):)?//([^/?#\\]*)([/?][^#]*)?(?:#.*)?", re.IGNORECASE | re.DOTALL)
 _AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:\[\]@]*)(?::([0-9]{0,5}))?")
-_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ESCAPED = re.compile(r"[^\x21-\x7e]+")
 _DEFAULT_PORT = {"http": 80, "https": 443}
@@ -52,33 +52,10 @@ def target_of(url: str) -> bytes:
 
 def _authority(text: str, default_port: int) -> str | None:
     match = _AUTHORITY.fullmatch(text)
-    host = match and _host(match[1])
+    host = match and host_name(match[1])
     if not match or not host:
         return None
     port = int(match[2] or default_port)
     if port == default_port:
         return host
     return f"{host}:{port}" if 0 < port < 65536 else None
-
-
-def _host(text: str) -> str | None:
-    if text.startswith("["):
-        return _ipv6(text[1:-1])
-    host = (text if text.isascii() else _idna(text)).lower().removesuffix(".")
-    return host if _HOST.fullmatch(host) else None
-
-
-def _ipv6(text: str) -> str | None:
-    try:
-        return None if "%" in text else f"[{IPv6Address(text)}]"
-    except AddressValueError:
-        return None
-
-
-def _idna(host: str) -> str:
-    import httpx  # slow to load, and hosts outside ASCII are rare
-
-    try:
-        return httpx.URL(scheme="http", host=host).raw_host.decode("ascii")
-    except httpx.InvalidURL:
-        return ""

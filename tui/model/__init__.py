@@ -10,6 +10,9 @@ from tui.model.health import (
     Finding,
     Health,
 )
+from tui.model.hosts import (
+    host_name,
+)
 from tui.model.images import (
     BUCKET,
     SOURCE,
@@ -115,4 +118,5 @@ __all__ = [
     "Wish",
     "Workload",
     "as_runs",
+    "host_name",
 ]

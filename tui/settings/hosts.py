@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 from urllib.parse import urlsplit
 
+from tui.model import host_name
 from tui.settings.values import Value, nearest, number, text, whole
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +45,46 @@ _OURS = frozenset(
         *("user-agent", "from"),
     }
 )
-_CREDENTIAL = re.compile(r"auth|cookie|token|secret|passw|api-?key|session|credential|signature", re.IGNORECASE)
+_CREDENTIAL = re.compile(
+    r"auth|cookie|token|secret|passw|key|session|credential|signature|jwt|bearer"
+    r"|(?:^|[-_.])(?:pwd|pass|pin|otp|sid|sig|sign|hmac|csrf|xsrf)(?:$|[-_.])",
+    re.IGNORECASE,
+)
+# The schemes of https://www.iana.org/assignments/http-authschemes that are met, and a JSON Web Token on its own.
+_CREDENTIALS = re.compile(
+    r"(?:basic|bearer|digest|negotiate|ntlm|aws4-[a-z0-9-]+)\s+\S.*|eyJ[\w-]+\.[\w.-]+", re.IGNORECASE
+)
+_EXAMPLE = "img.example.com"
 
 
 def hosts(value: Value) -> dict[str, HostPolicy]:
-    """Policies by host name."""
+    """Policies by host, as the URLs of a gallery name it once they are normalised."""
     if not isinstance(value, Mapping):
-        raise ValueError('must be tables such as [hosts."img.example.com"]')
-    policies = {}
-    for host, policy in value.items():
+        raise ValueError(f'must be tables such as [hosts."{_EXAMPLE}"]')
+    policies: dict[str, HostPolicy] = {}
+    for name, policy in value.items():
         try:
-            policies[str(host).lower()] = _policy(policy)
+            host = _host(str(name))
+            if host in policies:
+                raise ValueError(f"is {host}, which another entry names already: write one table for both")
+            policies[host] = _policy(policy)
         except ValueError as error:
-            raise ValueError(f"entry {host!r} {error}") from None
+            raise ValueError(f"entry {name!r} {error}") from None
     return policies
+
+
+def _host(name: str) -> str:
+    host = _bare(name)
+    if host is None:
+        hidden = re.sub(r"^(?:[a-z]+://)?(?:[^/@]*@)?|(?::[0-9]*)?(?:[/?#].*)?$", "", name.strip().lower())
+        example = hidden if _bare(hidden) else _EXAMPLE
+        raise ValueError(f'must be a host alone, without scheme, port, path or wildcard: write [hosts."{example}"]')
+    return host
+
+
+def _bare(name: str) -> str | None:
+    host = host_name(f"[{name}]") if ":" in name and not name.startswith("[") else host_name(name)
+    return host and host.strip("[]")
 
 
 def _policy(value: Value) -> HostPolicy:
@@ -65,18 +95,24 @@ def _policy(value: Value) -> HostPolicy:
             raise ValueError(f"has no key {key!r}{nearest(str(key), _KEYS)}")
     headers = _headers(value.get("headers", {}))
     if "referer" in value:
+        if any(name.lower() == "referer" for name in headers):
+            raise ValueError("has a referer, and another among its headers: keep one of them")
         headers["Referer"] = _referer(value["referer"])
-    return HostPolicy(
-        slots=whole(1, 1_000)(value["slots"]) if "slots" in value else None,
-        rate=number(0.01, 10_000)(value["rate"]) if "rate" in value else None,
-        headers=headers,
-    )
+    slots = _parsed(whole(1, 1_000), value, "slots")
+    return HostPolicy(slots=slots, rate=_parsed(number(0.01, 10_000), value, "rate"), headers=headers)
+
+
+def _parsed(parse: Callable[[Value], T], policy: Mapping[str, Value], key: str) -> T | None:
+    try:
+        return parse(policy[key]) if key in policy else None
+    except ValueError as error:
+        raise ValueError(f"has {key} = {policy[key]!r}, which {error}") from None
 
 
 def _headers(value: Value) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise ValueError("must have its headers as a table of names and texts")
-    return {_name(str(name)): _line(value[name], f"header {name!r}") for name in value}
+    return {_name(str(name)): _content(str(name), value[name]) for name in value}
 
 
 def _name(name: str) -> str:
@@ -87,6 +123,15 @@ def _name(name: str) -> str:
     if name.lower() in _OURS:
         raise ValueError(f"has a header {name!r}, which is the fetcher's own")
     return name
+
+
+def _content(name: str, value: Value) -> str:
+    if name.lower() == "referer":
+        return _referer(value)
+    line = _line(value, f"header {name!r}")
+    if _CREDENTIALS.fullmatch(line):
+        raise ValueError(f"has a header {name!r} with credentials, which never leave with a request")
+    return line
 
 
 def _line(value: Value, what: str) -> str:
