@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.images.starts import CATCH_UP, Start, Starts
+from tui.images.starts import CATCH_UP, UNHEARD, Start, Starts
 
 
 def starting(count: int, rate: float, late: float, rng: random.Random) -> list[float]:
@@ -88,8 +88,16 @@ STALLS = st.lists(st.tuples(st.floats(0, 3), st.floats(0, 0.5)), max_size=8)
 def test_no_second_holds_more_arrivals_than_the_rate_though_everything_stalls(
     rate: int, latency: float, stalls: list[tuple[float, float]]
 ) -> None:
-    arrivals = asking(8 * rate, rate, stalling(latency, stalls))
+    known = UNHEARD + 1 + 2 * latency
+    arrivals = asking((int(known) + 8) * rate, rate, stalling(latency, [(known, 0.0), *stalls]))
     assert most_in_a_second(arrivals) <= rate
+
+
+@pytest.mark.parametrize(
+    ("rate", "stalls"), [(1, [(0.0, 0.5)]), (1, [(0.0, 0.5), *[(0.6, 0.5)] * 7]), (2, [(0.0, 0.5)] * 8)]
+)
+def test_first_answers_that_are_all_late_are_no_model(rate: int, stalls: list[tuple[float, float]]) -> None:
+    assert most_in_a_second(asking(8 * rate, rate, stalling(0.001, stalls))) <= rate
 
 
 def test_what_stalls_in_the_first_second_counts_when_it_arrives() -> None:

@@ -25,6 +25,9 @@ MEMORY = 1.0
 FEW = 50
 """Requests that it is learned from at least."""
 
+UNHEARD = 10
+"""Seconds of requests, at most `FEW`, that have to be answered before it is known what is usual: each may be late."""
+
 REACH = 10
 """How many times as many it is that the least is taken of: one busy time must not make it more."""
 
@@ -60,6 +63,7 @@ class Starts:
         self._overdue = 0
         self._least = self._least_before = math.inf
         self._counted = 0
+        self._unheard = FEW
         self._newest = -math.inf
         self._lateness = self._varying = 0.0
 
@@ -96,6 +100,7 @@ class Starts:
 
     def _learn(self, latency: float, start: Start) -> None:
         memory = max(MEMORY * start.permits, FEW)
+        self._unheard = min(self._unheard, UNHEARD * start.permits) - 1
         self._least = min(self._least, latency)
         overtaken, self._newest = start.at < self._newest, max(start.at, self._newest)
         lateness = min(max(0.0, latency - self._usual), start.seconds) if overtaken else 0.0
@@ -107,9 +112,8 @@ class Starts:
 
     @property
     def _usual(self) -> float:
-        """Seconds that an answer usually takes; 0 before the first."""
-        least = min(self._least, self._least_before)
-        return least + self._varying if least < math.inf else 0.0
+        """Seconds that an answer usually takes; 0 before that is known."""
+        return min(self._least, self._least_before) + self._varying if self._unheard <= 0 else 0.0
 
     def _release(self, now: float) -> None:
         """Give back the permits of those that arrived long enough ago."""
