@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -13,20 +12,11 @@ from hypothesis import strategies as st
 from tests.images.loopback import Answer, Loopback, reply
 from tui import __version__
 from tui.images.bodies import IN_MEMORY
-from tui.images.fetch import LONGEST_RETRY_AFTER, Body, Fetcher, Limits, headers, retry_after, tidy
+from tui.images.fetch import Body, Fetcher, Limits, headers, tidy
 from tui.images.transport import GuardedTransport
 from tui.model import Reason, Refusal
 
 NOW = 1_700_000_000.0
-
-
-@pytest.fixture
-def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "XYZ+9")
-        time.tzset()
-        yield
-    time.tzset()
 
 
 @asynccontextmanager
@@ -97,39 +87,6 @@ async def test_retry_after_travels_with_the_refusal() -> None:
     assert (await refused(reply(status=429, Retry_After="7"))).retry_after == 7
     assert (await refused(reply(status=503, Retry_After="Tue, 14 Nov 2023 22:14:20 GMT"))).retry_after == 60
     assert (await refused(reply(status=503))).retry_after is None
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("0", 0.0),
-        ("9" * 400, LONGEST_RETRY_AFTER),
-        ("Tue, 14 Nov 2023 22:13:50 GMT", 30.0),
-        ("Sun Nov 14 22:13:50 1999", 0.0),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_RETRY_AFTER),
-        ("", None),
-        ("soon", None),
-        ("-5", None),
-        ("12 seconds", None),
-        ("1.5", None),
-        ("1_000", None),
-        ("1e3", None),
-        ("\u0665", None),
-    ],
-)
-def test_both_forms_of_retry_after_are_read(text: str, seconds: float | None) -> None:
-    assert retry_after(text, NOW) == seconds
-
-
-@pytest.mark.parametrize("text", ["Tue Nov 14 22:13:50 2023", "Tue, 14 Nov 2023 22:13:50 -0000"])
-def test_a_date_without_a_zone_is_utc(text: str, far_from_utc: None) -> None:
-    assert retry_after(text, NOW) == 30.0
-
-
-@given(st.text() | st.from_regex(r"\w{3}, \d+ \w{3} \d+ \d+:\d+:\d+ [A-Z+0-9]{3,5}"))
-def test_no_retry_after_is_too_strange_to_read(text: str) -> None:
-    seconds = retry_after(text, NOW)
-    assert seconds is None or 0 <= seconds <= LONGEST_RETRY_AFTER
 
 
 async def endless() -> AsyncIterator[bytes]:

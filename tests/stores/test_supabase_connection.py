@@ -26,7 +26,7 @@ from tui.settings import Secret
 from tui.stores import LeaseLost, StoreError
 from tui.stores.supabase.connection import CONNECTIONS, Connection
 from tui.stores.supabase.faults import FEW, ProjectError, judge_network
-from tui.stores.supabase.waits import Waits, retry_after
+from tui.stores.supabase.waits import Waits
 
 FUNCTIONS = """
 create or replace function fail(state text) returns void language plpgsql as $$
@@ -402,13 +402,6 @@ def test_an_untrusted_certificate_is_a_stop() -> None:
     error = httpx.ConnectError("x")
     error.__cause__ = ssl.SSLCertVerificationError(1, "certificate has expired")
     assert (judge_network(error, reached=True).code, judge_network(error, reached=True).passing) == ("tls", False)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("7", 7), ("0", 0), ("-3", None), ("soon", None), ("", None), ("9" * 30, 604_800)]
-)
-def test_retry_after_is_read_with_care(text: str, seconds: float | None) -> None:
-    assert retry_after(text, 0.0) == seconds
 
 
 FAILURES: dict[str, Callable[[str], Act]] = {

@@ -10,8 +10,6 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import BinaryIO, NoReturn
 from urllib.parse import urljoin
 
@@ -25,7 +23,7 @@ from tui.images.headings import Headings
 from tui.images.robots import opt_out
 from tui.images.transport import causes
 from tui.images.urls import host_of, normalise, target_of, without_controls
-from tui.model import Problem, Reason, Refusal
+from tui.model import Problem, Reason, Refusal, retry_after
 
 LONGEST_TARGET = 65_536
 """Bytes of path and query; no server takes as many."""
@@ -34,8 +32,6 @@ DRAINED = 16 * 1024
 """A refused body up to this length is read to its end, so that its connection can be used again."""
 
 AGENT = "backfill-tui"
-
-LONGEST_RETRY_AFTER = 7 * 86_400.0
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REASONS = {
@@ -269,20 +265,6 @@ def _origin(url: str) -> httpx.URL:
     except httpx.InvalidURL:
         literal(host_of(url))  # what it will not read may be an address in disguise
         raise
-
-
-def retry_after(text: str, now: float) -> float | None:
-    """Seconds to wait by a Retry-After header, which has them or an HTTP date (RFC 9110, section 10.2.3)."""
-    try:
-        seconds = float(text) if text.isascii() and text.isdigit() else _seconds(parsedate_to_datetime(text)) - now
-    except (ValueError, OverflowError):
-        return None
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
-
-
-def _seconds(date: datetime) -> float:
-    """A date as seconds since the epoch; one without a zone is UTC (RFC 9110, section 5.6.7)."""
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 def _join(url: str, location: str) -> str:

@@ -67,6 +67,9 @@ from tui.model.runs import (
     VehicleResult,
     Wish,
 )
+from tui.model.waiting import (
+    retry_after,
+)
 
 __all__ = [
     "BUCKET",
@@ -119,4 +122,5 @@ __all__ = [
     "Workload",
     "as_runs",
     "host_name",
+    "retry_after",
 ]

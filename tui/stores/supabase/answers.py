@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from tui.model import retry_after
 from tui.settings import Secret
-from tui.stores.supabase.waits import retry_after
 
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _LONGEST = 65_536

@@ -6,9 +6,6 @@ import asyncio
 import random
 import time
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-
-LONGEST_RETRY_AFTER = 7 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +34,6 @@ class Waits:
     async def sleep(self, seconds: float) -> None:
         """Wait so many seconds."""
         await asyncio.sleep(seconds * self.scale)
-
-
-def retry_after(text: str, now: float) -> float | None:
-    """Seconds to wait by a Retry-After header, which has them or an HTTP date (RFC 9110, section 10.2.3)."""
-    try:
-        seconds = float(text) if text[:1].isdigit() else parsedate_to_datetime(text).timestamp() - now
-    except (ValueError, OverflowError):
-        return None
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
 
 
 def span(seconds: float) -> str:
