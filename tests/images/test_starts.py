@@ -7,7 +7,7 @@ from heapq import heappop, heappush
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tui.images.starts import CATCH_UP, UNHEARD, Start, Starts
@@ -85,6 +85,9 @@ STALLS = st.lists(st.tuples(st.floats(0, 3), st.floats(0, 0.5)), max_size=8)
 
 
 @given(st.integers(1, 60), st.sampled_from([0.001, 0.05, 0.4, 0.8]), STALLS)
+@example(1, 0.001, [(0.0, 0.5)])
+@example(1, 0.001, [(0.0, 0.5)] + 7 * [(0.6, 0.5)])
+@example(2, 0.001, 8 * [(0.0, 0.5)])
 def test_no_second_holds_more_arrivals_than_the_rate_though_everything_stalls(
     rate: int, latency: float, stalls: list[tuple[float, float]]
 ) -> None:
