@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from tui.images.places import blank_xmp, names_place
+
 HEAD = b"Exif\0\0"
 """What is ahead of the byte order mark in a JPEG."""
 
@@ -16,13 +18,24 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _ORIENTATION, _SUB_IFDS, _GPS, _XMP = 0x0112, 0x014A, 0x8825, 0x02BC
 _IFDS = frozenset({0x8769, 0xA005, _SUB_IFDS})
 _TAKEN, _OFFSET = 0x9003, 0x9011
-_THUMBNAIL = 0x0201
+_THUMBNAIL, _MAKER_NOTE, _PHOTOSHOP = 0x0201, 0x927C, 0x8649
+_BYTES = frozenset({1, 2, 7})
+"""Kinds of values that may be a text, in UTF-16 too."""
+
+PHOTOSHOP_EXIF = b"8BIM\x04\x22"
+"""What is ahead of EXIF among the image resources of Photoshop."""
+
+LONGEST = 64 * 1024
+"""Bytes of EXIF, more than which no segment of a JPEG can hold."""
 
 MOST_IFDS = 20
+MOST_ENTRIES = 2000
+MOST_THUMBNAILS = 4
 FIRST_PHOTO = datetime(1826, 1, 1, tzinfo=UTC)
 
-_DATE = re.compile(r"(\d{4})[:/-](\d\d)[:/-](\d\d)[ T](\d\d):(\d\d):(\d\d)")
-_ZONE = re.compile(r"([+-])(\d\d):(\d\d)")
+_DATE = re.compile(r"(\d{4})[:/-](\d\d)[:/-](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,]\d*)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
+_ZONE = re.compile(r"([+-])(\d\d):?([0-5]\d)", re.ASCII)
+_FARTHEST = timedelta(hours=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +76,9 @@ class _Tiff:
         self.tables: list[tuple[int, int]] = [(0, 8)]
         self.found: dict[int, _Entry] = {}
         self.places: list[_Entry] = []
-        self.thumbnails: list[int] = []
+        self.texts: dict[tuple[int, int], _Entry] = {}
+        self.thumbnails: set[int] = set()
+        self.looked_at = 0
 
     def number(self, at: int, size: int) -> int:
         """An unsigned number of so many bytes."""
@@ -104,10 +119,15 @@ class _Tiff:
             self._look(entry, first=len(self.tables) == 2)
 
     def _look(self, entry: _Entry, *, first: bool) -> None:
+        self.looked_at += 1
+        if self.looked_at > MOST_ENTRIES or len(self.thumbnails) > MOST_THUMBNAILS:
+            raise _Malformed
+        if entry.kind in _BYTES and entry.size > 4 and entry.tag != _MAKER_NOTE:
+            self.texts[entry.value, entry.size] = entry
         if entry.tag == _GPS:
             self.places.append(entry)
         elif entry.tag == _THUMBNAIL:
-            self.thumbnails.append(self.number(entry.value, 4))
+            self.thumbnails.add(self.number(entry.value, 4))
         elif entry.tag in _IFDS:
             if entry.count > MOST_IFDS or _SIZES.get(entry.kind) != 4:
                 raise _Malformed
@@ -137,7 +157,7 @@ class _Tiff:
             self._clear_directory(self.number(entry.value, 4))
         for entry in sorted(self.places, key=lambda place: place.at, reverse=True):
             self._drop(entry)
-        changed = self._clear_packet()
+        changed = self._clear_texts()
         return self._clear_thumbnails(depth) or changed or bool(self.places)
 
     def _clear_directory(self, at: int) -> None:
@@ -157,34 +177,38 @@ class _Tiff:
         self.data[entry.at : end] = self.data[entry.at + 12 : end] + bytes(12)
         self.data[at : at + 2] = count.to_bytes(2, self.order)
 
-    def _clear_packet(self) -> bool:
-        """Take XMP that names a place out of the EXIF."""
-        packet = self.found.get(_XMP)
-        if packet is None or not names_place(bytes(self.data[packet.value : packet.value + packet.size])):
-            return False
-        self._zero(packet.value, packet.size)
-        self.data[packet.value : packet.value + packet.size] = blank_xmp(packet.size)
-        return True
+    def _clear_texts(self) -> bool:
+        """Take every text out that names a place, XMP and what Photoshop keeps among them."""
+        if sum(size for _, size in self.texts) > len(self.data):
+            raise _Malformed
+        changed = False
+        for (at, size), entry in self.texts.items():
+            text = bytes(self.data[at : at + size])
+            if names_place(text) or (entry.tag == _PHOTOSHOP and PHOTOSHOP_EXIF in text):
+                self._zero(at, size)
+                self.data[at : at + size] = blank_xmp(size) if entry.tag == _XMP else bytes(size)
+                changed = True
+        return changed
 
     def _clear_thumbnails(self, depth: int) -> bool:
         """Take places out of the EXIF that a thumbnail has of its own."""
         changed = False
-        for at in self.thumbnails:
-            inner = self.data.find(HEAD, at)
-            if inner >= 0:
-                cleaned = read(bytes(self.data[inner + len(HEAD) :]), depth=depth + 1).cleaned
-                self.data[inner + len(HEAD) :] = cleaned or self.data[inner + len(HEAD) :]
-                changed = changed or cleaned is not None
+        for inner in {self.data.find(HEAD, at) for at in self.thumbnails} - {-1}:
+            cleaned = read(bytes(self.data[inner + len(HEAD) :]), depth=depth + 1).cleaned
+            self.data[inner + len(HEAD) :] = cleaned or self.data[inner + len(HEAD) :]
+            changed = changed or cleaned is not None
         return changed
 
 
 def read(payload: bytes, *, keep_place: bool = False, now: datetime | None = None, depth: int = 0) -> Exif:
     """What EXIF says, from its byte order mark on. Where it is malformed, nothing but the orientation is left of it."""
-    tiff = _Tiff(payload)
+    tiff = _Tiff(payload[:LONGEST])
     try:
         if depth > 1:
             raise _Malformed
         tiff.walk()
+        if len(payload) > LONGEST:
+            raise _Malformed
         taken_at = _moment(tiff.text(_TAKEN), tiff.text(_OFFSET), now or datetime.now(UTC))
         orientation = tiff.orientation()
         changed = not keep_place and tiff.clear_places(depth)
@@ -209,30 +233,22 @@ def _blank(size: int, orientation: int) -> bytes:
 
 
 def _moment(text: str, zone: str, now: datetime) -> datetime | None:
-    """A time that a camera wrote; None for none, for nonsense and for the future."""
-    found, offset = _DATE.fullmatch(text.strip()), _ZONE.fullmatch(zone.strip())
+    """A time that a camera wrote, in seconds; None for none, for nonsense and for the future."""
+    found = _DATE.fullmatch(text.strip())
     if found is None:
         return None
+    *numbers, own_zone = found.groups()
     try:
-        moment = datetime(*map(int, found.groups()), tzinfo=UTC)  # type: ignore[misc,arg-type]
-        if offset is not None:
-            away = timedelta(hours=int(offset[2]), minutes=int(offset[3]))
-            moment += -away if offset[1] == "+" else away
+        moment = datetime(*map(int, numbers), tzinfo=UTC) - _offset(own_zone or zone.strip())  # type: ignore[misc,arg-type]
     except (ValueError, OverflowError):
         return None
     return moment if FIRST_PHOTO <= moment < now + timedelta(days=1) else None
 
 
-# Names as in exif:GPSLatitude, drone-dji:Latitude and geo:lat; those letters alone are in any picture's bytes.
-_PLACE_WORDS = re.compile(rb"\Agps|:[\w.-]{0,24}(?:gps|latitude|longt?itude)|geo:l", re.IGNORECASE)
-_NO_XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'
-
-
-def names_place(packet: bytes) -> bool:
-    """Whether XMP or any other text (in UTF-8, UTF-16 or UTF-32) may tell where a photo was taken."""
-    return _PLACE_WORDS.search(packet.replace(b"\0", b"")) is not None
-
-
-def blank_xmp(size: int) -> bytes:
-    """An XMP packet of this size that says nothing."""
-    return (_NO_XMP if len(_NO_XMP) <= size else b"").ljust(size)
+def _offset(zone: str) -> timedelta:
+    """How far a zone is ahead of UTC; nothing where it is none that there is."""
+    found = _ZONE.fullmatch(zone)
+    if found is None:
+        return timedelta()
+    away = timedelta(hours=int(found[2]), minutes=int(found[3]))
+    return timedelta() if away > _FARTHEST else -away if found[1] == "-" else away

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tui.images import exif
-from tui.images.exif import HEAD, Exif, blank_xmp, names_place
+from tui.images.exif import HEAD, Exif
 from tui.images.layout import Bytes, Layout, Span
+from tui.images.places import blank_xmp, names_place
 
 Edit = tuple[int, bytes]
 """An offset, and the bytes that belong there: a file keeps its length, and its pixels their bytes."""
