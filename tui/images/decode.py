@@ -17,7 +17,7 @@ import PIL.WebPImagePlugin  # noqa: F401 - Pillow knows these two only once they
 from PIL import ExifTags, Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from tui.images import entropy
+from tui.images import entropy, png
 from tui.images.layout import Bytes, Layout, corrupt, truncated
 from tui.model import Preview, Reason, Refusal
 
@@ -86,19 +86,19 @@ def decode(name: str, data: Bytes, layout: Layout) -> Glance | None:
 
 def _unpack(data: Bytes, layout: Layout) -> None:
     """Unpack the pixels of a PNG and forget them: behind the last one is a checksum of all (RFC 1950)."""
-    pixels, room = zlib.decompressobj(), layout.height * (8 * layout.width + 2) + _PIECE
+    pixels, room = zlib.decompressobj(), png.unpacked(data[16:29])
     try:
         for start, end in layout.segments:
             for at in range(start, end, _PIECE):
                 packed = data[at : min(at + _PIECE, end)]
-                while packed and room > 0:
+                while packed and room >= 0 and not pixels.eof:
                     room -= len(pixels.decompress(packed, _PIECE))
                     packed = pixels.unconsumed_tail
     except zlib.error as error:
         raise corrupt("PNG", "with pixels that cannot be unpacked") from error
-    if room <= 0:
+    if room < 0:
         raise corrupt("PNG", "with more than its pixels")
-    if not pixels.eof:
+    if room or not pixels.eof:
         raise truncated("PNG")
 
 

@@ -22,7 +22,10 @@ _RESTARTS = range(0xD0, 0xD8)
 _STRANGE = {0xC3: "JPEG without loss", **dict.fromkeys(range(0xC9, 0xD0), "JPEG with arithmetic coding")}
 _REMARKS = frozenset({*range(0xE1, 0xEE), 0xEF, 0xFE})  # APP0 and APP14 tell a decoder what the colours are
 
+_TELLING = {kind: f"APP{kind - 0xE0}" for kind in _REMARKS - {0xE2, 0xFE}} | {0xFE: "COM"}  # APP2 has colour profiles
+
 MOST_SEGMENTS = 10_000
+MOST_SCANS = 100
 MOST_WORK = 2_000_000_000
 """Pixels that a progressive JPEG may visit, each once in every scan; a dozen scans are usual."""
 
@@ -134,8 +137,8 @@ class _Walk:
             self._define(self.data[start:end])
         elif kind == _DRI:
             self.interval = int.from_bytes(self.data[start : start + 2])
-        elif kind in (0xE1, 0xED):
-            self.spans.append(Span(f"APP{kind - 0xE0}", start, end))
+        elif kind in _TELLING:
+            self.spans.append(Span(_TELLING[kind], start, end))
         elif kind == _SOS:
             self._scan(self.data[start:end])
 
@@ -153,6 +156,8 @@ class _Walk:
         if self.frame is None or len(head) < 6 or len(head) != 4 + 2 * head[0]:
             raise corrupt("JPEG", "with a wrong scan header")
         start, self.scans = self.at, self.scans + 1
+        if self.scans > MOST_SCANS:
+            raise corrupt("JPEG", "with too many scans")
         restarts = self._restarts()
         components = head[1 : 1 + 2 * head[0] : 2]
         # Whoever writes one more behind the last unit does no harm.

@@ -47,3 +47,13 @@ def truncated(name: str) -> Refusal:
 def corrupt(name: str, why: str) -> Refusal:
     """The refusal of a file whose parts contradict each other."""
     return Refusal(Reason.CORRUPT, f"{name} {why}")
+
+
+LEAST_HOLE = 4096
+
+
+def has_hole(data: Bytes, start: int, end: int, most: int) -> bool:
+    """Whether coded pixels are nothing but zeros, or have twice as many zero bytes in a row as there are at `most`."""
+    zeros = bytes(min(max(LEAST_HOLE, most), end - start))
+    step = len(zeros)
+    return step >= 32 and any(data[at : at + step] == zeros for at in range(start, end - step + 1, step))

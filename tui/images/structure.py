@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from tui.images import avif, jpeg
+from tui.images import avif, jpeg, png, webp
 from tui.images.layout import Bytes, Layout, Span, corrupt, truncated
 
 _WINDOW = 1024 * 1024
 
 MOST_CHUNKS = 50_000
+_GRAPHIC_CONTROL, _COMMENT = 0xF9, 0xFE
 LONGEST_COMMENT = 128 * 1024
 """Bytes of comments in a GIF; what Pillow does with them takes time by the square of their length."""
 
@@ -21,9 +22,12 @@ def layout_of(format_name: str, data: Bytes) -> Layout:
     Raises Refusal: TRUNCATED where it does not hold all of the file, CORRUPT where its parts contradict each other.
     """
     try:
-        return _LAYOUTS[format_name](data)
+        layout = _LAYOUTS[format_name](data)
     except IndexError:
         raise truncated(format_name) from None
+    if not layout.width or not layout.height:
+        raise corrupt(format_name, "without a picture")
+    return layout
 
 
 def _png(data: Bytes) -> Layout:
@@ -42,13 +46,14 @@ def _png(data: Bytes) -> Layout:
         kinds.append(kind)
         if kind == b"IDAT":
             pixels.append((at + 8, end))
-        elif kind in _PNG_METADATA:
-            spans.append(Span(kind.decode(), at + 8, end))
+        elif kind[:1].islower() and kind not in _SILENT:
+            spans.append(Span(kind.decode("latin-1"), at + 8, end))
         at = end + 4
         if len(kinds) > MOST_CHUNKS:
             raise corrupt("PNG", "with too many chunks")
     if kinds[0] != b"IHDR" or data[11] != 13 or not pixels:
         raise corrupt("PNG", "without a picture")
+    png.check(data[16:29])
     width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
     memory = width * height * (4 if data[25] in (0, 2) else 8)
     return Layout(width, height, at, memory, tuple(spans), segments=tuple(pixels))
@@ -63,15 +68,15 @@ def _crc(data: Bytes, start: int, end: int) -> int:
 
 def _gif(data: Bytes) -> Layout:
     """GIF89a, sections 17 to 27: blocks of sub-blocks up to a trailer; a first frame may be larger than the screen."""
-    width, height, seen, comments, spans = _short(data, 6), _short(data, 8), False, 0, []
+    width, height, seen, comments, strays = _short(data, 6), _short(data, 8), False, 0, 0
+    spans: list[Span] = []
     at = 13 + _gif_palette(data[10])
     while (kind := data[at]) != 0x3B:
         start = at
         if kind == 0x21:
             at = _after_sub_blocks(data, at + 2)
-            comments += at - start if data[start + 1] == 0xFE else 0
-            if data[start + 3 : start + 14] == b"XMP DataXMP":
-                spans.append(Span("XMP", start + 14, at))
+            comments += at - start if data[start + 1] == _COMMENT else 0
+            spans += _gif_metadata(data, start, at)
         elif kind == 0x2C:
             if not seen:
                 width = max(width, _short(data, at + 1) + _short(data, at + 5))
@@ -79,10 +84,21 @@ def _gif(data: Bytes) -> Layout:
             seen = True
             at = _after_sub_blocks(data, at + 11 + _gif_palette(data[at + 9]))
         else:
-            at += 1
+            at, strays = at + 1, strays + 1
+        if len(spans) > MOST_CHUNKS or strays > MOST_CHUNKS:
+            raise corrupt("GIF", "with too much between its pictures")
     if not seen or comments > LONGEST_COMMENT:
         raise corrupt("GIF", "without a picture" if not seen else "with too long a comment")
     return Layout(width, height, at + 1, 4 * width * height, tuple(spans))
+
+
+def _gif_metadata(data: Bytes, start: int, end: int) -> Iterator[Span]:
+    """The sub-blocks of a comment, or of an extension behind the block that names it."""
+    named = start + 3 + data[start + 2]
+    if data[start + 1] == _COMMENT:
+        yield Span("comment", start + 2, end)
+    elif data[start + 1] != _GRAPHIC_CONTROL and named < end:
+        yield Span("XMP" if data[start + 3 : named] == b"XMP DataXMP" else "extension", named, end)
 
 
 def _short(data: Bytes, at: int) -> int:
@@ -99,63 +115,18 @@ def _after_sub_blocks(data: Bytes, at: int) -> int:
     return at + 1
 
 
-def _webp(data: Bytes) -> Layout:
-    """RIFF chunks, padded to even lengths (RFC 9649, section 2.3)."""
-    end = 8 + int.from_bytes(data[4:8], "little")
-    if len(data) < end:
-        raise truncated("WEBP")
-    at, spans = 12, []
-    sizes: dict[bytes, tuple[int, int]] = {}
-    while at + 8 <= end:
-        kind, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
-        start, at = at + 8, at + 8 + length + length % 2
-        if start + length > end:
-            raise truncated("WEBP")
-        if kind in _WEBP_SIZES:
-            sizes.setdefault(kind, _WEBP_SIZES[kind](data[start : start + 10]))
-        if kind in (b"EXIF", b"XMP "):
-            spans.append(Span(kind.decode().strip(), start, start + length))
-    if not sizes:
-        raise corrupt("WEBP", "without a picture")
-    if len(set(sizes.values())) > 1:  # those of an animation's frames lie deeper
-        raise corrupt("WEBP", "with two sizes")
-    width, height = next(iter(sizes.values()))
-    return Layout(width, height, end, 12 * width * height, tuple(spans))
-
-
-def _lossy(head: bytes) -> tuple[int, int]:
-    """The header of a VP8 key frame (RFC 6386, section 9.1)."""
-    if len(head) < 10 or head[0] & 1 or head[3:6] != b"\x9d\x01\x2a":
-        raise corrupt("WEBP", "without a key frame")
-    return int.from_bytes(head[6:8], "little") & 0x3FFF, int.from_bytes(head[8:10], "little") & 0x3FFF
-
-
-def _lossless(head: bytes) -> tuple[int, int]:
-    """A signature, 14 bits for each side, one for the use of alpha and three of a version (RFC 9649, section 3.4)."""
-    if len(head) < 5 or head[0] != 0x2F or head[4] >> 5:
-        raise corrupt("WEBP", "without a lossless header")
-    bits = int.from_bytes(head[1:5], "little")
-    return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-
-
-def _canvas(head: bytes) -> tuple[int, int]:
-    if len(head) < 10:
-        raise corrupt("WEBP", "without a canvas")
-    return int.from_bytes(head[4:7], "little") + 1, int.from_bytes(head[7:10], "little") + 1
-
-
-_WEBP_SIZES: Mapping[bytes, Callable[[bytes], tuple[int, int]]] = {
-    b"VP8 ": _lossy,
-    b"VP8L": _lossless,
-    b"VP8X": _canvas,
-}
-
-_PNG_METADATA = frozenset({b"eXIf", b"tEXt", b"zTXt", b"iTXt"})
+_SILENT = frozenset(
+    {
+        *(b"acTL", b"bKGD", b"cHRM", b"cICP", b"cLLi", b"fcTL", b"fdAT", b"gAMA", b"hIST", b"iCCP", b"iDOT"),
+        *(b"mDCv", b"oFFs", b"pCAL", b"pHYs", b"sBIT", b"sCAL", b"sPLT", b"sRGB", b"sTER", b"tIME", b"tRNS"),
+    }
+)
+"""Chunks that tell nothing but how to show a picture; what is in others may tell something else."""
 
 _LAYOUTS: Mapping[str, Callable[[Bytes], Layout]] = {
     "JPEG": jpeg.layout,
     "PNG": _png,
     "GIF": _gif,
-    "WEBP": _webp,
+    "WEBP": webp.layout,
     "AVIF": avif.layout,
 }
