@@ -4,14 +4,18 @@ import hashlib
 import io
 import struct
 import zlib
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from tests.images.cameras import LATITUDE, XMP, camera, chunk, jpeg, pixels, png
 from tests.images.photos import drawing, encoded
 from tui.images.inspect import Facts, inspect
+from tui.model import Refusal
 
 TAKEN = datetime(2019, 7, 4, 10, 30, 45, tzinfo=UTC)
 SIGNATURE = b"http://ns.adobe.com/xap/1.0/\0"
@@ -82,7 +86,55 @@ POINTER = b"Exif\0\0II*\0\x08\0\0\0\1\0\xbc\2\1\0" + struct.pack("<II", len(XMP)
 GIF, GIF_XMP = image_as("GIF")[:-1], b"\x21\xff\x0bXMP DataXMP"
 BLOCKS = b"\xc0" + XMP[:192] + bytes([len(XMP) - 192]) + XMP[192:]
 
-PLACES = {
+SAID = b'{"exif:GPSLatitude":"47,3.123456N"}'
+C2PA = b"JP\0\1\0\0\0\1" + b"\0\0\1\0jumb" + SAID
+RESOURCE = b"Photoshop 3.0\x008BIM\x04\x22\0\0" + struct.pack(">I", len(camera())) + camera()
+DEFAULT = XMP.replace(
+    b'exif:GPSLatitude="47,3.123456N"', b'><GPSLatitude xmlns="http://ns.adobe.com/exif/1.0/">47,3.123456N</GPSLatitude'
+).replace(b' exif:GPSLongitude="8,32.5E"/>', b"></rdf:Description>")
+
+
+def segment(kind: int, payload: bytes) -> bytes:
+    return bytes([0xFF, kind]) + struct.pack(">H", len(payload) + 2) + payload
+
+
+def jpeg_with(*segments: bytes) -> bytes:
+    return jpeg()[:2] + b"".join(segments) + jpeg()[2:]
+
+
+def webp_with(kind: bytes, payload: bytes) -> bytes:
+    data = image_as("WEBP", exif=camera(gps=False)) + kind + struct.pack("<I", len(payload)) + payload
+    data += b"\0" * (len(payload) % 2)
+    return data[:4] + struct.pack("<I", len(data) - 8) + data[8:]
+
+
+def avif_with(kind: bytes, payload: bytes) -> bytes:
+    return image_as("AVIF", speed=10) + struct.pack(">I", len(payload) + 8) + kind + payload
+
+
+ELSEWHERE = {
+    "a manifest in a JPEG": jpeg_with(segment(0xEB, C2PA)),
+    "a manifest in pieces in a JPEG": jpeg_with(segment(0xEB, C2PA[:30]), segment(0xEB, C2PA[:16] + C2PA[30:])),
+    "a comment of a JPEG": jpeg_with(segment(0xFE, b"GPSLatitude=47,3.123456N")),
+    "Kodak's EXIF in a JPEG": jpeg_with(segment(0xE3, b"Meta\0\0" + camera())),
+    "EXIF in another segment of a JPEG": jpeg_with(segment(0xE3, b"Exif\0\0" + camera())),
+    "Photoshop's EXIF in a JPEG": jpeg_with(segment(0xED, RESOURCE)),
+    "Photoshop's EXIF in pieces": jpeg_with(segment(0xED, RESOURCE[:80]), segment(0xED, RESOURCE[:14] + RESOURCE[80:])),
+    "XMP of a JPEG without a prefix": jpeg(SIGNATURE + DEFAULT),
+    "a manifest in a PNG": png(chunk(b"caBX", C2PA)),
+    "EXIF of old in a PNG": png(chunk(b"exIf", camera())),
+    "a text of a PNG": png(chunk(b"tEXt", b"Latitude\x0047,3.123456N")),
+    "a manifest in a WebP": webp_with(b"C2PA", C2PA),
+    "EXIF under a wrong name in a WebP": webp_with(b"EXIf", camera()),
+    "XMP in a box of an AVIF": avif_with(
+        b"uuid", b"\xbe\x7a\xcf\xcb\x97\xa9\x42\xe8\x9c\x71\x99\x94\x91\xe3\xaf\xac" + XMP
+    ),
+    "what an AVIF has no use for": avif_with(b"free", SAID),
+    "a comment of a GIF": GIF + b"\x21\xfe" + b"\x05exif:" + bytes([len(SAID) - 7]) + SAID[7:] + b"\0\x3b",
+    "another extension of a GIF": GIF + b"\x21\xff\x0bwhatever1.0" + bytes([len(SAID)]) + SAID + b"\0\x3b",
+}
+
+PLACES = ELSEWHERE | {
     "XMP of a JPEG": jpeg(SIGNATURE + XMP),
     "UTF-16 XMP of a JPEG": jpeg(SIGNATURE + XMP.decode().encode("utf-16-le")),
     "extended XMP of a JPEG": jpeg(MORE + XMP[:150], MORE + XMP[150:]),
@@ -118,6 +170,13 @@ def test_no_place_is_left(name: str) -> None:
     "data",
     [
         jpeg(SIGNATURE + PLACELESS, b"Exif\0\0" + camera(gps=False), b"something else"),
+        jpeg_with(
+            segment(0xEB, b"JP" + bytes(40)),
+            segment(0xFE, b"a red car"),
+            segment(0xED, RESOURCE[:18] + b"\4\4" + bytes(6)),
+        ),
+        webp_with(b"C2PA", b"JP" + bytes(40)),
+        GIF + b"\x21\xfe\x09a red car\0\x3b",
         png(international(PLACELESS, packed=True), chunk(b"tEXt", b"Author\0somebody")),
     ],
 )
@@ -129,3 +188,67 @@ def test_the_orientation_of_an_avif_is_that_of_its_boxes() -> None:
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 8
     assert cleaned(image_as("AVIF", exif=exif, speed=10))[0].orientation == 8
+
+
+@pytest.mark.parametrize("name", sorted(ELSEWHERE))
+def test_whatever_tells_a_place_stays_where_it_is_wanted(name: str) -> None:
+    content = io.BytesIO(ELSEWHERE[name])
+    inspect(content, keep_gps=True)
+    assert content.getvalue() == ELSEWHERE[name]
+
+
+def test_the_texts_of_a_png_are_unpacked_to_a_megabyte_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = chunk(b"zTXt", b"a\0\0" + zlib.compress(b"a" * 1_000_000, 9))
+    data, unpacked = png(text * 100), 0
+
+    class Counted:
+        def __init__(self) -> None:
+            self._inner = decompressobj()
+
+        def decompress(self, packed: bytes, most: int) -> bytes:
+            nonlocal unpacked
+            plain = self._inner.decompress(packed, most)
+            unpacked += len(plain)
+            return plain
+
+    decompressobj, content = zlib.decompressobj, io.BytesIO(data)
+    monkeypatch.setattr(zlib, "decompressobj", Counted)
+    inspect(content, decoding=False)
+    left = content.getvalue()
+    assert unpacked <= 1024 * 1024
+    assert (left.count(b"zTXt"), left.count(b"Comment\0")) == (1, 99)
+
+
+@pytest.mark.parametrize("away", [7, 100, 10**9])
+def test_exif_that_an_avif_does_not_point_to_is_taken_out_once(away: int) -> None:
+    data = with_exif("AVIF", "<")
+    start = data.index(b"Exif\0\0II*\0") - 4
+    content = io.BytesIO(data[:start] + struct.pack(">I", away) + data[start + 4 :])
+    inspect(content, decoding=False)
+    left = content.getvalue()
+    assert not any(secret in left for secret in SECRETS)
+    inspect(content, decoding=False)
+    assert content.getvalue() == left
+
+
+SOURCES = PLACES | {
+    f"EXIF of a {name}, {order}": with_exif(name, order) for name in ("JPEG", "PNG", "WEBP", "AVIF") for order in "<>"
+}
+
+
+@given(st.sampled_from(sorted(SOURCES)), st.data())
+@settings(max_examples=300)
+def test_what_is_stored_of_a_broken_file_would_be_stored_again(name: str, draw: st.DataObject) -> None:
+    data = bytearray(SOURCES[name])
+    for _ in range(draw.draw(st.integers(1, 3))):
+        at = int(len(data) * draw.draw(st.floats(0, 1)) ** 2)
+        piece = draw.draw(
+            st.sampled_from([b"\0", b"\1", b"\xff", b"\0\0\0\4", bytes(data[at // 2 :][:12])]) | st.binary(max_size=4)
+        )
+        data[at : at + draw.draw(st.sampled_from([len(piece), 0, 9]))] = piece
+    content = io.BytesIO(bytes(data))
+    with suppress(Refusal):
+        facts = inspect(content, decoding=False)
+        left = content.getvalue()
+        assert inspect(content, decoding=False) == facts
+        assert content.getvalue() == left

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 
-from tui.images.layout import Bytes, Layout, Span, corrupt, truncated
+from tui.images.layout import Bytes, Layout, Span, corrupt, has_hole, truncated
 
 _TOP = frozenset(
     {*(b"ftyp", b"meta", b"mdat", b"moov", b"moof", b"free", b"skip", b"uuid", b"styp", b"sidx", b"mfra", b"wide")}
 )
 
-MAX_EXTENTS = 100_000
-"""Pieces of items that are looked at: a table of some bytes can name billions of empty ones."""
+_LOOSE = {b"uuid": 16, b"free": 0, b"skip": 0}
+"""Boxes of anyone's making, and the bytes of a name ahead of what is in them."""
+
+SPLIT = "split"
+"""Exif or XMP in several pieces."""
+_TOLD = frozenset({"Exif", "XMP", SPLIT})
+
+MOST_BOXES = 10_000
+MOST_EXTENTS = 20_000
+"""Pieces of items: a table of some bytes can name billions of empty ones."""
+MOST_TOLD = 16
+"""Pieces of Exif and XMP; one of each is usual."""
+
+_PIXELS = 4096
+"""Pixels for each zero byte in a row; AV1 hardly ever writes more than 40 of them."""
+
+_Place = tuple[int, int, str]
+"""Where a piece of an item starts and ends, and what it is."""
 
 
 def _boxes(data: Bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
@@ -20,13 +35,16 @@ def _boxes(data: Bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
 
     A size of 1 means that 64 bits of it follow, 0 that it reaches to the end.
     """
-    while at + 8 <= end:
+    for _ in range(MOST_BOXES):
+        if at + 8 > end:
+            return
         size, kind, head = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8], 8
         if size == 1:
             size, head = int.from_bytes(data[at + 8 : at + 16]), 16
         size = size or end - at
         yield kind, at + head, at + max(size, head)
         at += max(size, head)
+    raise corrupt("AVIF", "with too many boxes")
 
 
 def _child(data: Bytes, kind: bytes, start: int, end: int) -> tuple[int, int]:
@@ -36,7 +54,7 @@ def _child(data: Bytes, kind: bytes, start: int, end: int) -> tuple[int, int]:
 
 def layout(data: Bytes) -> Layout:
     """The layout of an AVIF; what follows its last known box does not belong to it."""
-    end, meta = 0, (0, 0)
+    end, metas, holders, spans = 0, [], [], []
     for kind, start, stop in _boxes(data, 0, len(data)):
         if kind not in _TOP:
             break
@@ -44,11 +62,20 @@ def layout(data: Bytes) -> Layout:
             raise truncated("AVIF")
         end = stop
         if kind == b"meta":
-            meta = start + 4, stop
-    if not meta[1]:
+            metas.append((start + 4, stop))
+        elif kind == b"mdat":
+            holders.append((start, stop))
+        elif kind in _LOOSE:
+            spans.append(Span(kind.decode(), min(start + _LOOSE[kind], stop), stop))
+    if not metas:
         raise truncated("AVIF")
-    width, height = _size(data, *meta)
-    return Layout(width, height, end, width * height * 8, tuple(_metadata(data, *meta)))
+    if len(metas) > 1:
+        raise corrupt("AVIF", "with two tables of items")
+    width, height = _size(data, *metas[0])
+    places = _pieces(data, *metas[0], end)
+    _check_pixels(data, places, width * height)
+    spans += _metadata(places, [*holders, _child(data, b"idat", *metas[0])])
+    return Layout(width, height, end, width * height * 8, tuple(spans))
 
 
 def _size(data: Bytes, start: int, end: int) -> tuple[int, int]:
@@ -64,18 +91,51 @@ def _size(data: Bytes, start: int, end: int) -> tuple[int, int]:
     return max(sizes)
 
 
-def _metadata(data: Bytes, start: int, end: int) -> Iterator[Span]:
+def _pieces(data: Bytes, start: int, end: int, limit: int) -> list[_Place]:
+    """Where all items lie, each place once, from the first byte to the last; none may reach over the limit."""
     kinds = dict(_items(data, *_child(data, b"iinf", start, end)))
     inside, _ = _child(data, b"idat", start, end)
-    for item, at, stop in islice(_places(data, *_child(data, b"iloc", start, end), inside), MAX_EXTENTS):
-        if stop > len(data):
+    items: dict[int, set[tuple[int, int]]] = {}
+    for number, (item, at, stop) in enumerate(_places(data, *_child(data, b"iloc", start, end), inside)):
+        if stop > limit:
             raise truncated("AVIF")
-        if item in kinds:
-            yield Span(kinds[item], at, stop)
+        if number >= MOST_EXTENTS:
+            raise corrupt("AVIF", "with too many pieces")
+        if stop > at:
+            items.setdefault(item, set()).add((at, stop))
+    places = {(*piece, _kind(kinds.get(item, ""), len(pieces))) for item, pieces in items.items() for piece in pieces}
+    if sum(stop - at for at, stop, _ in places) > len(data):
+        raise corrupt("AVIF", "with items that lie over each other")
+    return sorted(places)
+
+
+def _kind(kind: str, pieces: int) -> str:
+    """Metadata in several pieces are not read."""
+    return SPLIT if kind in _TOLD and pieces > 1 else kind
+
+
+def _check_pixels(data: Bytes, places: list[_Place], pixels: int) -> None:
+    coded = [(at, stop) for at, stop, kind in places if kind == "av01"]
+    if not coded:
+        raise corrupt("AVIF", "without a picture")
+    if any(has_hole(data, at, stop, pixels // _PIXELS) for at, stop in coded):
+        raise corrupt("AVIF", "with a hole in it")
+
+
+def _metadata(places: list[_Place], holders: list[tuple[int, int]]) -> list[Span]:
+    """The pieces that are Exif or XMP and may be written over: they lie where items do, and over no other one."""
+    spans = [Span(kind, at, stop) for at, stop, kind in places if kind in _TOLD]
+    if len(spans) > MOST_TOLD:
+        raise corrupt("AVIF", "with too much metadata")
+    for span in spans:
+        held = any(start <= span.start and span.end <= end for start, end in holders)
+        if not held or sum(at < span.end and span.start < stop for at, stop, _ in places) > 1:
+            raise corrupt("AVIF", "with metadata where none may be")
+    return spans
 
 
 def _items(data: Bytes, start: int, end: int) -> Iterator[tuple[int, str]]:
-    """The ids of the items that are Exif or XMP (8.11.6)."""
+    """The id of each item and what it is (8.11.6)."""
     if end == 0:
         return
     head = start + (6 if data[start] == 0 else 8)
@@ -83,10 +143,8 @@ def _items(data: Bytes, start: int, end: int) -> Iterator[tuple[int, str]]:
         if kind == b"infe" and data[at] >= 2:
             wide = 4 if data[at] > 2 else 2
             item, what = int.from_bytes(data[at + 4 : at + 4 + wide]), data[at + 6 + wide : at + 10 + wide]
-            if what == b"Exif":
-                yield item, "Exif"
-            elif what == b"mime" and b"rdf+xml" in data[at + 10 + wide : stop]:
-                yield item, "XMP"
+            described = what == b"mime" and b"rdf+xml" in data[at + 10 + wide : stop]
+            yield item, "XMP" if described else what.decode("latin-1")
 
 
 def _places(data: Bytes, start: int, end: int, idat: int) -> Iterator[tuple[int, int, int]]:
@@ -99,9 +157,11 @@ def _places(data: Bytes, start: int, end: int, idat: int) -> Iterator[tuple[int,
     wide = 4 if version == 2 else 2
     for _ in range(fields.take(wide)):
         item = fields.take(wide)
-        inside = bool(version and fields.take(2) & 15)
+        method = fields.take(2) & 15 if version else 0
+        if method > 1:
+            raise corrupt("AVIF", "with an item inside of another one")
         fields.take(2)
-        origin = fields.take(base) + (idat if inside else 0)
+        origin = fields.take(base) + (idat if method else 0)
         for _ in range(fields.take(2)):
             if version:
                 fields.take(index)

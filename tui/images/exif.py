@@ -122,7 +122,7 @@ class _Tiff:
         self.looked_at += 1
         if self.looked_at > MOST_ENTRIES or len(self.thumbnails) > MOST_THUMBNAILS:
             raise _Malformed
-        if entry.kind in _BYTES and entry.size > 4 and entry.tag != _MAKER_NOTE:
+        if (entry.kind in _BYTES or entry.tag == _XMP) and entry.size > 4 and entry.tag != _MAKER_NOTE:
             self.texts[entry.value, entry.size] = entry
         if entry.tag == _GPS:
             self.places.append(entry)
@@ -181,14 +181,19 @@ class _Tiff:
         """Take every text out that names a place, XMP and what Photoshop keeps among them."""
         if sum(size for _, size in self.texts) > len(self.data):
             raise _Malformed
-        changed = False
-        for (at, size), entry in self.texts.items():
-            text = bytes(self.data[at : at + size])
-            if names_place(text) or (entry.tag == _PHOTOSHOP and PHOTOSHOP_EXIF in text):
-                self._zero(at, size)
-                self.data[at : at + size] = blank_xmp(size) if entry.tag == _XMP else bytes(size)
-                changed = True
-        return changed
+        together = b'"'.join([b"", *(self.data[at : at + size] for at, size in self.texts)])
+        if not names_place(together) and PHOTOSHOP_EXIF not in together:
+            return False
+        telling = [entry for entry in self.texts.values() if self._tells(entry)]
+        for entry in telling:
+            self._zero(entry.value, entry.size)
+            if entry.tag == _XMP:
+                self.data[entry.value : entry.value + entry.size] = blank_xmp(entry.size)
+        return bool(telling)
+
+    def _tells(self, entry: _Entry) -> bool:
+        text = bytes(self.data[entry.value : entry.value + entry.size])
+        return names_place(text) or (entry.tag == _PHOTOSHOP and PHOTOSHOP_EXIF in text)
 
     def _clear_thumbnails(self, depth: int) -> bool:
         """Take places out of the EXIF that a thumbnail has of its own."""
@@ -214,7 +219,7 @@ def read(payload: bytes, *, keep_place: bool = False, now: datetime | None = Non
         changed = not keep_place and tiff.clear_places(depth)
     except _Malformed:
         orientation = _orientation_of(tiff)
-        return Exif(orientation, cleaned=None if keep_place else _blank(len(payload), orientation))
+        return Exif(orientation, cleaned=None if keep_place else blank(len(payload), orientation))
     return Exif(orientation, taken_at, bytes(tiff.data) if changed else None)
 
 
@@ -225,8 +230,8 @@ def _orientation_of(tiff: _Tiff) -> int:
         return 0
 
 
-def _blank(size: int, orientation: int) -> bytes:
-    """EXIF of this size that tells the orientation at most."""
+def blank(size: int, orientation: int = 0) -> bytes:
+    """EXIF of this size, from its byte order mark on, that tells the orientation at most."""
     entry = b"\x12\x01\3\0\1\0\0\0" + bytes([orientation, 0, 0, 0]) if orientation else b""
     tiff = b"II*\0\x08\0\0\0" + bytes([len(entry) // 12, 0]) + entry + bytes(4)
     return tiff.ljust(size, b"\0") if len(tiff) <= size else bytes(size)

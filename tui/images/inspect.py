@@ -8,18 +8,20 @@ What proves each format whole, at least cost:
   (arithmetic coding, lossless, 12 bits) is refused by name, as unsupported.
 - PNG: its chunks and their checksums, then the decode, which checks that of the pixels.
 - WebP, GIF, AVIF: their chunks, blocks or boxes, then the decode. They have no checksums, so that changed bytes which
-  decode are not noticed. Of an animation the first frame is decoded; the others are whole in their structure.
+  decode are not noticed. Of an animation the first frame is decoded; the others are whole in their structure. In WebP
+  and AVIF more zeros in a row than an encoder writes are found undecoded too.
 - HEIC, TIFF, BMP, ICO, SVG, JPEG XL and JPEG 2000 are refused by name, as unsupported: browsers do not show them all
   alike, or they run scripts. Whatever starts like HTML, a video or anything else is not an image.
 - Where file and pixels would take more than 64 MB (`decode.MOST_MEMORY`), the structure alone is the proof, and of a
-  PNG that its pixels can be unpacked.
+  PNG that its pixels can be unpacked and are as many as its header says.
 
 What follows an image in its file (a ZIP, HTML, a video, a second picture) is cut off and never stored, as it may be
 read as something else, and may tell where the photo was taken. Width and height are those of the pixels in the file,
 whichever way EXIF would turn them.
 
-Where a photo was taken is written over in place: GPS in EXIF, with what points to it; whole packets of XMP that name
-places; EXIF that is malformed, but for its orientation. Maker notes are nobody's to read, and are left as they are.
+Where a photo was taken is written over in place: GPS in EXIF, with what points to it; whole packets of XMP, texts and
+other parts, known or not, that name latitudes, longitudes or GPS; EXIF that is malformed, but for its orientation, or
+where none belongs. Maker notes are nobody's to read, and are left as they are.
 """
 
 from __future__ import annotations

@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import re
 
+from tui.images.layout import Bytes
+
 _WINDOW = 64 * 1024
 """Bytes that are searched at once: other threads wait for the end of each search."""
-_OVERLAP = 256
+OVERLAP = 256
 """Bytes of the next window that are searched with this one: no name is longer, not even in UTF-32."""
 
 _WORDS = (b"latitude", b"longitude", b"longtitude", b"geo:l")
 # In base64 these three letters alone are anywhere. So they stand behind a mark or ahead of one, or begin a known name.
-_GPS = re.compile(rb""":[\w.-]{0,24}gps|["'<]gps|gps[\s:="'_]|gpspos|gpscoord|gpsloc|gpsinfo""")
+_MARKED = (b"<gps", b'"gps', b"'gps")
+_NAMED = re.compile(rb":[\w.-]{0,24}gps")
+_BEGINNING = re.compile(rb"""gps(?:[\s:="'_]|pos|coord|loc|info)""")
 
 _NO_XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'
 
 
-def names_place(packet: bytes) -> bool:
+def names_place(data: Bytes, start: int = 0, end: int | None = None) -> bool:
     """Whether XMP or any other text (in UTF-8, UTF-16 or UTF-32) may tell where a photo was taken."""
-    if packet[:16].replace(b"\0", b"").lower().startswith(b"gps"):
+    end = len(data) if end is None else end
+    if data[start : min(start + 16, end)].replace(b"\0", b"").lower().startswith(b"gps"):
         return True
-    return any(_named(packet[at : at + _WINDOW + _OVERLAP]) for at in range(0, len(packet), _WINDOW))
+    return any(_named(data[at : min(at + _WINDOW + OVERLAP, end)]) for at in range(start, end, _WINDOW))
 
 
 def _named(window: bytes) -> bool:
     text = window.replace(b"\0", b"").lower()
-    return any(word in text for word in _WORDS) or (b"gps" in text and _GPS.search(text) is not None)
+    if any(word in text for word in _WORDS):
+        return True
+    if b"gps" not in text:
+        return False
+    return any(mark in text for mark in _MARKED) or any(form.search(text) for form in (_NAMED, _BEGINNING))
 
 
 def blank_xmp(size: int) -> bytes:
