@@ -18,9 +18,9 @@ from tests.stores.contract.shelves import few_authorities, served_project
 from tests.stores.shelf import TTL, claim, claim_one, image, listing, only, refused
 from tests.support.sidecar import forget_our_sql
 from tests.support.stack import Answer, Project
-from tui.model import Counts, Scope, Settlement, State, VehicleQuery
+from tui.model import Counts, Health, Scope, Settlement, State, VehicleQuery
 from tui.settings import Secret, Settings
-from tui.stores import StoreError, open_store
+from tui.stores import StoreError, examine, open_store
 from tui.stores.schema import VERSION, drop_script, install_script
 from tui.stores.supabase.served import ServedStore
 
@@ -347,8 +347,12 @@ async def test_sql_of_an_older_program_is_not_used_but_looked_past(project: Proj
     settings = Settings(supabase_url=project.url, supabase_key=Secret(project.secret_key), read_only=True)
     looker = await open_store("supabase", settings)
     assert not isinstance(looker, ServedStore)
+    assert looker.notice.startswith("This project has the SQL of an older version")
     assert (await looker.counts()).needing == 1
     await looker.close()
+    for looking, health in ((settings, Health.WARN), (replace(settings, read_only=False), Health.FAIL)):
+        found = [finding async for finding in examine("supabase", looking)]
+        assert {finding.subject: finding.health for finding in found}["our SQL"] is health
 
 
 async def test_sql_of_an_older_program_is_brought_up_to_date(installable: Project) -> None:

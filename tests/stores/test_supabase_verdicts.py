@@ -170,13 +170,17 @@ def test_an_answer_that_is_not_understood_is_no_version(facts: object) -> None:
         ({"version": VERSION}, Health.OK, f"version {VERSION}"),
         ({"version": VERSION, "columns_current": False}, Health.WARN, "columns have changed"),
         ({"version": VERSION + 1}, Health.FAIL, "newer"),
-        ({}, Health.WARN, f"version 0 of {VERSION}"),
+        ({}, Health.FAIL, f"version 0 of {VERSION}"),
     ],
 )
 def test_our_sql(facts: object, health: Health, says: str) -> None:
     finding = verdicts.our_sql(verdicts.installed_of(facts))
     assert finding.health is health
     assert says in finding.text
+
+
+def test_sql_of_an_older_program_is_no_obstacle_to_looking() -> None:
+    assert verdicts.our_sql(verdicts.installed_of({}), read_only=True).health is Health.WARN
 
 
 def test_without_our_sql_it_is_said_what_cannot_be_seen() -> None:

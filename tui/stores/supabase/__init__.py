@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from tui.model import Finding
@@ -26,23 +27,18 @@ async def open_project(url: str, settings: Settings) -> Store:
         # The first question is asked for a short while only: somebody waits for the screen to open.
         await connection.ask(lambda client: client.table("vehicles").select("id").limit(0), patience=PATIENCE)
         shape = await discover(connection, settings.organizations_table)
-        served = await _served(connection, shape)
-        return served or await PlainStore.open(connection, shape, label=_label(connection.url))
+        return await _fitting(connection, shape)
     except BaseException:
         await connection.close()
         raise
 
 
-async def _served(connection: Connection, shape: Shape) -> ServedStore | None:
-    """The store that our SQL serves; None where it is missing. Raises StoreError for that of another version."""
-    if not shape.installed:
-        return None
-    try:
-        health = await connection.rpc("image_backfill_health")
-    except ProjectError as error:
-        if error.code in MISSING_FUNCTION:  # somebody is taking it away: what a project lists may lag behind
-            return None
-        raise
+async def _fitting(connection: Connection, shape: Shape) -> Store:
+    """The store that our SQL serves, or the one that does without. Raises StoreError for SQL of another version."""
+    label = _label(connection.url)
+    health = await _health(connection) if shape.installed else None
+    if health is None:
+        return await PlainStore.open(connection, shape, label=label)
     if health["version"] > VERSION:
         raise StoreError(
             f"The project {connection.url} has the SQL of a newer backfill-tui (version {health['version']}): "
@@ -55,8 +51,19 @@ async def _served(connection: Connection, shape: Shape) -> ServedStore | None:
             "what `backfill-tui schema` prints, which brings it up to date and keeps what it remembers."
         )
     if health["version"] < VERSION:
-        return None
-    return ServedStore(connection, shape, label=_label(connection.url), source=health["source"])
+        return await PlainStore.open(connection, shape, label=label, outdated=True)
+    return ServedStore(connection, shape, label=label, source=health["source"])
+
+
+async def _health(connection: Connection) -> Mapping[str, Any] | None:
+    """What our SQL tells of itself; None where it is missing."""
+    try:
+        health: Mapping[str, Any] = await connection.rpc("image_backfill_health")
+    except ProjectError as error:
+        if error.code in MISSING_FUNCTION:  # somebody is taking it away: what a project lists may lag behind
+            return None
+        raise
+    return health
 
 
 def _label(url: str) -> str:

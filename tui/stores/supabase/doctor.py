@@ -193,7 +193,7 @@ class _Examination:
         clock = await self._skew(installed)
         if clock is not None:
             yield verdicts.clock(clock)
-        yield verdicts.our_sql(installed)
+        yield verdicts.our_sql(installed, read_only=self.connection.read_only)
         if installed and installed.timeout is not None:
             yield verdicts.statement_timeout(installed.timeout)
         if installed and installed.indexes and shape:

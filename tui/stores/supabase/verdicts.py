@@ -268,8 +268,8 @@ def _seconds(text: str) -> float | None:
     return float(found[1]) * _UNITS[found[2]] if found else None
 
 
-def our_sql(installed: Installed | None) -> Finding:
-    """Whether our SQL is there, of this version, and follows the tables."""
+def our_sql(installed: Installed | None, *, read_only: bool = False) -> Finding:
+    """Whether our SQL is there, of this version, and follows the tables; `read_only`: nothing is to be written."""
     if installed is None:
         text = (
             "not installed: slower, and workers of other machines cannot be paused; "
@@ -280,8 +280,8 @@ def our_sql(installed: Installed | None) -> Finding:
         text = f"version {installed.version}, newer than this program's {VERSION}"
         return Finding("our SQL", Health.FAIL, text, "Update this program.")
     if installed.version < VERSION:
-        text = f"version {installed.version} of {VERSION}: no use is made of it"
-        return Finding("our SQL", Health.WARN, text, _OUR_SQL)
+        text = f"version {installed.version} of {VERSION}: nothing can be run until it is brought up to date"
+        return Finding("our SQL", Health.WARN if read_only else Health.FAIL, text, _OUR_SQL)
     if not installed.columns_current:
         return Finding("our SQL", Health.WARN, "the tables' columns have changed since it was installed", _OUR_SQL)
     return Finding("our SQL", Health.OK, f"version {installed.version}")

@@ -55,6 +55,11 @@ _NOTICE = (
     "history is this session's own; `backfill-tui schema` prints what to install."
 )
 
+_OUTDATED = (
+    "This project has the SQL of an older version, which is not used: what it remembers is not shown here, and nothing "
+    "but looking is possible until what `backfill-tui schema` prints is installed."
+)
+
 _TITLES = 3
 
 
@@ -93,14 +98,24 @@ class PlainStore:
         self._marking = Marking(rest, shape, vehicles, mirror, guarded, self._leases)
         self._source_known = False
         self._refused = ""
+        self._outdated = False
         self._first_seen: dict[tuple[str, str], float] = {}
         self.label = label
 
     @classmethod
     async def open(
-        cls, connection: Connection, shape: Shape, *, label: str, clock: Callable[[], float] = time.time
+        cls,
+        connection: Connection,
+        shape: Shape,
+        *,
+        label: str,
+        outdated: bool = False,
+        clock: Callable[[], float] = time.time,
     ) -> PlainStore:
-        """Read the whole of a project. Raises ProjectError, and StoreError where this machine has no room for it."""
+        """Read the whole of a project; `outdated`: it has SQL of ours, of an older version.
+
+        Raises ProjectError, and StoreError where this machine has no room for it.
+        """
         rest = Rest(connection, ProjectClock(clock))
         vehicles = await Vehicles.open(rest, shape, SOURCE)
         refused = ""
@@ -110,7 +125,7 @@ class PlainStore:
         except Problem as problem:
             refused = str(problem)
         store = cls(connection, shape, label, vehicles, await Mirror.open(rest, shape, vehicles), rest)
-        store._source_known, store._refused = not refused, refused
+        store._source_known, store._refused, store._outdated = not refused, refused, outdated
         return store
 
     @property
@@ -131,6 +146,8 @@ class PlainStore:
     @property
     def notice(self) -> str:
         """Why nothing can be written here, else what it costs to have none of our SQL."""
+        if self._outdated:
+            return _OUTDATED
         if self._refused:
             return f"Only looking is possible here. {self._refused}"
         return _NOTICE if self._vehicles.guard else f"{unguarded(self._connection.url)}"
