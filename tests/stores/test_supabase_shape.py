@@ -44,6 +44,12 @@ create table vehicles (id uuid primary key, origin_metadata jsonb);
 create table vehicle_images (vehicle_id uuid, image_url text, source text, user_id uuid not null);
 """
 
+ENUMERATED = """
+create table vehicles (id uuid primary key default gen_random_uuid(), origin_metadata jsonb);
+create type kind_of_source as enum ('user_upload', 'bat_import');
+create table vehicle_images (vehicle_id uuid, image_url text, source kind_of_source);
+"""
+
 EMPTY = "create table vehicles (id uuid primary key, make text);"
 
 
@@ -193,6 +199,19 @@ async def test_read_only_tries_no_source(lean: Project) -> None:
     async with connected(lean, read_only=True) as connection:
         assert await admitted_source(connection, await discover(connection)) == "external_import"
     assert not lean.gateway.requests("POST")
+
+
+async def test_read_only_the_source_is_that_of_the_images_which_a_backfill_wrote(
+    lean: Project, make: Callable[[str], Project]
+) -> None:
+    for project, source in ((lean, "bat_import"), (lean, "organization_import"), (make(ENUMERATED), "bat_import")):
+        key = project.value("insert into vehicles (origin_metadata) values ('{}') returning id")
+        for address in (f"{project.url}/{key}/{source}/{source}_5f.jpg", "https://a.example/by-somebody-else.jpg"):
+            other = "bat_import" if "else" in address else source
+            row = [key, address, other]
+            project.sql("insert into vehicle_images (vehicle_id, image_url, source) values (%s, %s, %s)", row)
+        async with connected(project, read_only=True) as connection:
+            assert await admitted_source(connection, await discover(connection)) == source
 
 
 async def test_a_passing_fault_does_not_hide_a_table(lean: Project) -> None:

@@ -196,10 +196,13 @@ async def admitted_source(connection: Connection, shape: Shape) -> str:
     """The first of `SOURCES` that the table of images admits, found without leaving a row behind.
 
     Each is tried with an INSERT that cannot succeed: it asks for the URL back as a date, which fails once the row has
-    passed its rules, and undoes the statement. Raises Problem where none is admitted, and ProjectError.
+    passed its rules, and undoes the statement. Read-only, it is the first that images of a backfill were written as.
+    Raises Problem where none is admitted, and ProjectError.
     """
-    if not shape.images.has("source") or connection.read_only:
+    if not shape.images.has("source"):
         return SOURCES[0]
+    if connection.read_only:
+        return await _used_source(connection)
     said = ""
     for source in SOURCES:
         try:
@@ -214,6 +217,29 @@ async def admitted_source(connection: Connection, shape: Shape) -> str:
         f"The project {connection.url} admits none of the sources {', '.join(SOURCES)} in vehicle_images ({said}): "
         "let its rule admit one of them."
     )
+
+
+async def _used_source(connection: Connection) -> str:
+    """The first of `SOURCES` that rows have whose objects lie where a backfill puts them; the best where none has."""
+    for source in SOURCES:
+        if await _is_used(connection, source):
+            return source
+    return SOURCES[0]
+
+
+async def _is_used(connection: Connection, source: str) -> bool:
+    path = f"%/{source}/{source}_%"
+    try:
+        found = await connection.ask(
+            lambda client: (
+                client.table("vehicle_images").select("source").eq("source", source).like("image_url", path).limit(1)
+            )
+        )
+    except ProjectError as error:
+        if error.code in _NOT_ADMITTED:
+            return False
+        raise
+    return bool(found.data)
 
 
 async def _try_source(connection: Connection, shape: Shape, source: str) -> None:
