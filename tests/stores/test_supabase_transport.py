@@ -13,6 +13,7 @@ from tests.support.certificates import self_signed
 from tests.support.stack import Hold, Project
 from tests.support.wire import connected
 from tui.settings import Secret
+from tui.stores import StoreError
 from tui.stores.supabase.connection import Connection
 from tui.stores.supabase.faults import ProjectError
 from tui.stores.supabase.transport import Connections, proxy_of
@@ -96,6 +97,7 @@ async def test_no_proxy_leads_to_this_machine(production: Project, monkeypatch: 
         ({"HTTPS_PROXY": "http://one:1"}, "http://one:1"),
         ({"ALL_PROXY": "http://any:1", "HTTP_PROXY": "http://two:2"}, "http://any:1"),
         ({"HTTPS_PROXY": "http://one:1", "NO_PROXY": "supabase.co"}, None),
+        ({"HTTPS_PROXY": "one:1"}, "http://one:1"),
     ],
 )
 def test_the_proxy_is_the_environments(
@@ -104,3 +106,11 @@ def test_the_proxy_is_the_environments(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert proxy_of("https://abc.supabase.co") == proxy
+
+
+@pytest.mark.parametrize("proxy", ["socks5://me:hush@one:1", "ftp://me:hush@one:1", "http://me:hush@one:x", "://hush"])
+async def test_a_proxy_that_cannot_be_used_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(StoreError, match=r"for https://abc\.supabase\.co \(HTTPS_PROXY, ALL_PROXY\)") as caught:
+        await Connection.open("https://abc.supabase.co", Secret("k"))
+    assert "hush" not in str(caught.value)

@@ -9,6 +9,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from tui.stores import StoreError
 from tui.stores.supabase.address import is_loopback
 
 KEEPALIVE = 30.0
@@ -47,6 +48,7 @@ class Connections(httpx.AsyncBaseTransport):
     def __init__(self, url: str, limit: int) -> None:
         self._ssl = httpx.create_ssl_context()
         self._proxy = proxy_of(url)
+        _require_usable(self._proxy, url)
         self._turns = asyncio.Semaphore(limit)
         self._idle: list[httpx.AsyncHTTPTransport] = []
         self._over = False
@@ -89,4 +91,18 @@ def proxy_of(url: str) -> str | None:
     if is_loopback(url) or proxy_bypass(parts.hostname or ""):
         return None
     proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
+
+
+def _require_usable(proxy: str | None, url: str) -> None:
+    """Raises StoreError, which does not repeat the address of the proxy: it may hold a password."""
+    if proxy is None:
+        return
+    try:
+        httpx.AsyncHTTPTransport(verify=False, proxy=proxy)
+    except (ImportError, ValueError, httpx.InvalidURL):
+        raise StoreError(
+            f"The proxy that the environment names for {url} (HTTPS_PROXY, ALL_PROXY) cannot be used: give one with "
+            "http:// or https:// in front, or name the project's host in NO_PROXY."
+        ) from None
