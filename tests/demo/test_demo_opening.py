@@ -181,3 +181,13 @@ async def test_an_open_demo_serves_exactly_its_own_names(tmp_path: Path) -> None
         response = await http.get(url, headers={"Host": photo.host})
     assert response.headers["content-type"] == "image/jpeg"
     await demo.close()
+
+
+async def test_read_only_no_demo_is_made_and_one_that_is_there_opens(tmp_path: Path, demo: Demo) -> None:
+    with pytest.raises(Problem, match=r"no demo in .* yet, and read-only none is made"):
+        await open_demo(tmp_path / "new", serve=False, read_only=True)
+    assert not await asyncio.to_thread((tmp_path / "new").exists)
+    looked_at = await open_demo(demo.folder, serve=False, read_only=True)
+    assert looked_at.store.read_only
+    assert await looked_at.store.counts() == await demo.store.counts()
+    await looked_at.close()

@@ -44,7 +44,7 @@ def _require_store(url: str) -> None:
 
 async def open_demo_session(settings: Settings, folder: Path, *, images: bool = True) -> Session:
     """The demo world as a session; its own names are the only ones exempt from the address rules."""
-    demo = await open_demo(demo_folder(folder), serve=images)
+    demo = await open_demo(demo_folder(folder), serve=images, read_only=settings.read_only)
     command = "backfill-tui --demo" if folder == Path() else f"backfill-tui --demo={folder}"
     settings = settings.at(f"local:{demo.folder}")
     command = f"{command} --read-only" if settings.read_only else command

@@ -33,18 +33,20 @@ class Demo:
         await self._resources.aclose()
 
 
-async def open_demo(directory: Path | None = None, seed: int = SEED, *, serve: bool = True) -> Demo:
+async def open_demo(
+    directory: Path | None = None, seed: int = SEED, *, serve: bool = True, read_only: bool = False
+) -> Demo:
     """Open the demo in `directory`, made and seeded if it is not there; None means a folder that goes at close.
 
     Without `serve` no image host runs: enough to look around. Raises Problem where the folder cannot be used, or holds
-    anything else than a demo of this seed.
+    anything else than a demo of this seed; `read_only` also where it holds none yet.
     """
     world = await asyncio.to_thread(build_world, seed)
     async with AsyncExitStack() as resources:
         folder = _folder(directory, resources)
         # Its start takes as long as the seeding, so they run side by side.
         host = await _start_host(seed, resources) if serve else None
-        store = await _open_store(folder, world)
+        store = await _open_store(folder, world, read_only=read_only)
         resources.push_async_callback(store.close)
         exempt = dict.fromkeys(world.hosts, ("127.0.0.1", await host.port())) if host else {}
         return Demo(world, store, exempt, folder, resources.pop_all())
@@ -62,13 +64,15 @@ async def _start_host(seed: int, resources: AsyncExitStack) -> HostProcess:
     return host
 
 
-async def _open_store(folder: Path, world: World) -> LocalStore:
+async def _open_store(folder: Path, world: World, *, read_only: bool) -> LocalStore:
     if not is_seeded(folder, world):
+        if read_only:
+            raise Problem(f"There is no demo in {folder} yet, and read-only none is made: open it once without.")
         try:
             await _make(folder, world)
         except OSError as error:
             raise Problem(f"The demo's folder {folder} cannot be used: {error.strerror or error}.") from error
-    return await LocalStore.open(folder)
+    return await LocalStore.open(folder, read_only=read_only)
 
 
 async def _make(folder: Path, world: World) -> None:
