@@ -242,6 +242,18 @@ async def test_a_key_cannot_be_copied(connecting_app: BackfillApp) -> None:
         assert key.value == KEY
 
 
+async def test_a_key_as_a_name_is_neither_repeated_nor_written(connecting_app: BackfillApp, projects: Projects) -> None:
+    async with driven(connecting_app) as pilot:
+        screen = await connecting(pilot, connecting_app)
+        for name in (KEY, f"eyJ{'f00d' * 40}"):
+            screen.error = ""
+            await type_in(pilot, screen, url=URL, key=KEY, name=name)
+            await pilot.press("enter")
+            await until(pilot, lambda: "never a key" in " ".join(shown(connecting_app).split()))
+            assert "f00d" not in screen.error
+        assert (projects.opened, remembered()) == ([], ())
+
+
 async def test_a_name_of_the_settings_file_is_not_taken_twice(connecting_app: BackfillApp, projects: Projects) -> None:
     async with driven(connecting_app) as pilot:
         screen = await connecting(pilot, connecting_app)

@@ -118,7 +118,7 @@ def test_text_from_outside_cannot_steer_the_terminal(run: Run, tmp_path: Path) -
         (["run"], 1, "there is no store"),
         (["vehicles"], 1, "there is no store"),
         (["run", "--dry"], 2, "--dry"),
-        (["status", "--store", "ftp:x"], 1, "ftp"),
+        (["status", "--store", "ftp:x"], 2, "--store must be local:PATH"),
         (["status", "--store", "supabase"], 1, "SUPABASE_URL"),
         (["status", "--store", "supabase:https://a.example"], 1, "SUPABASE_SERVICE_ROLE_KEY"),
         (["status", "--profile", "x"], 2, "there is no profile 'x'"),

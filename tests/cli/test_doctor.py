@@ -89,7 +89,7 @@ def test_a_local_store_is_examined_too(tmp_path: Path, capsys: pytest.CaptureFix
     assert main(["doctor", "--store", f"local:{tmp_path / 's'}"]) == 0
     assert "ok    folder" in capsys.readouterr().out
     assert main(["doctor", "--store", f"local:{tmp_path / 'feed.csv'}"]) == 1
-    assert main(["doctor", "--store", "gopher:x"]) == 1
+    assert main(["doctor", "--store", "gopher:x"]) == 2
 
 
 @pytest.fixture

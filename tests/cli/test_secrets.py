@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.stack import Project
 from tui.cli import main
+from tui.settings import Profile, SettingsError, remember
 
 KEY = "sb_secret_hush_hush_hush"
 COMMANDS = (
@@ -87,6 +88,49 @@ def test_a_key_in_a_wrong_place(
     ):
         (tmp_path / "config.toml").write_text(toml)
         assert "hush" not in said(capsys, "status")
+
+
+DATABASE = "postgresql://postgres:hu:s@h/hush@db.abcdefghijklmnopqrst.supabase.co:5432/postgres"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status", "--store", DATABASE),
+        ("status", "--store", f"local:{DATABASE}"),
+        ("doctor", "--store", f"supabase:{DATABASE}"),
+        ("doctor", "--store", KEY),
+        ("status", "--profile", KEY),
+        ("status", "--profile", f"eyJ{'hush' * 40}"),
+        ("status", "--profile", DATABASE),
+        ("doctor", "--profile", "me:hush@a.example"),
+        ("status", KEY),
+        ("run", "--limit", "5", DATABASE),
+        (f"--{KEY}",),
+    ],
+    ids=range(11),
+)
+def test_a_secret_on_the_command_line(capsys: pytest.CaptureFixture[str], words: tuple[str, ...]) -> None:
+    assert "hush" not in said(capsys, *words)
+
+
+@pytest.mark.parametrize("name", ["STORE", "PROFILE"])
+def test_a_secret_in_a_variable(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    for value in (DATABASE, KEY):
+        monkeypatch.setenv(f"BACKFILL_{name}", value)
+        assert "hush" not in said(capsys, "status")
+
+
+@pytest.mark.parametrize("name", [KEY, "eyJhush.hush.hush", "hush" * 20, DATABASE[:40]])
+def test_a_secret_as_the_name_of_a_profile(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    for toml in (f"[profiles.'{name}']\nsupabase_url = 'https://a.example'", f"[profiles]\n'{name}' = 3"):
+        (tmp_path / "config.toml").write_text(toml)
+        assert "hush" not in said(capsys, "status")
+    (tmp_path / "config.toml").write_text("")
+    with pytest.raises(SettingsError) as caught:
+        remember(Profile(name, "https://a.example"))
+    assert "hush" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.toml"]
 
 
 def spawned(*words: str, url: str) -> subprocess.Popen[str]:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from tui import __version__
 from tui.model import PACES, OrganizationSort, VehicleSort
-from tui.settings import Settings, SettingsError, load_settings
+from tui.settings import Settings, SettingsError, load_settings, masked
 
 SETTING_FLAGS = (
     *("store", "profile", "read_only", "organizations_table"),
@@ -53,13 +53,13 @@ class Arguments:
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse whose errors are one sentence that leads on, and which takes no flag by half its name."""
+    """argparse that takes no flag by half its name; its errors are one sentence that leads on, without a secret."""
 
     def __init__(self, **how: Any) -> None:
         super().__init__(**how, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
-        raise SettingsError(f"{message}; see {self.prog} --help")
+        raise SettingsError(f"{masked(message)}; see {self.prog} --help")
 
 
 def _common() -> _Parser:

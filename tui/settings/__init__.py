@@ -18,7 +18,7 @@ from tui.settings.loading import load_settings
 from tui.settings.profiles import Profile, forget, profiles, remember, remembered
 from tui.settings.record import APP, COLORS, KEY_VARIABLES, THEMES, Settings, default_store
 from tui.settings.sources import CONFIG_VARIABLE, FOREIGN_NAMES, PREFIX, config_path
-from tui.settings.values import Secret, SettingsError
+from tui.settings.values import Secret, SettingsError, masked
 
 __all__ = [
     "APP",
@@ -37,6 +37,7 @@ __all__ = [
     "default_store",
     "forget",
     "load_settings",
+    "masked",
     "profiles",
     "remember",
     "remembered",

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tui.settings.sources import CONFIG_VARIABLE, PROFILES, Entry, config_path, read_toml
-from tui.settings.values import SettingsError, Value, nearest, refused_key, sentence
+from tui.settings.values import SettingsError, Value, is_delicate, masked, nearest, refused_key, sentence
 
 MEMORY = "connections.json"
 """The file of remembered connections, beside the TOML file."""
@@ -51,7 +51,7 @@ def find(name: str, known: Iterable[Profile], path: Path) -> Profile:
     if name in by_name:
         return by_name[name]
     rest = nearest(name, by_name) or (f"; there are {', '.join(by_name)}" if by_name else "; none is written down yet")
-    raise SettingsError(sentence(f"{path}: there is no profile {name!r}{rest}"))
+    raise SettingsError(sentence(f"{path}: there is no profile {masked(name)!r}{rest}"))
 
 
 def from_table(table: Mapping[str, Value], path: Path) -> Iterator[Profile]:
@@ -64,10 +64,13 @@ def from_table(table: Mapping[str, Value], path: Path) -> Iterator[Profile]:
 
 
 def _profile(name: str, table: Value, path: Path, place: str) -> Profile:
+    if not _nameable(name):
+        # It is not repeated: what is no name may be a key.
+        raise SettingsError(
+            f"{path}: a profile has what is no name: give it up to 40 printable characters, never a key or an address."
+        )
     if not isinstance(table, Mapping):
         raise SettingsError(f"{path}: {place} must be a table with supabase_url, color and the like.")
-    if not _nameable(name):
-        raise SettingsError(f"{path}: {place!r} is no name for a profile: give it up to 40 printable characters.")
     given = {str(key): _parsed(Entry(str(path), f"{place}.{key}", str(key), value)) for key, value in table.items()}
     if bool(given.get("supabase_url")) == bool(given.get("store")):
         raise SettingsError(f"{path}: {place} must have either supabase_url or store.")
@@ -75,7 +78,7 @@ def _profile(name: str, table: Value, path: Path, place: str) -> Profile:
 
 
 def _nameable(name: str) -> bool:
-    return bool(name.strip()) and name.isprintable() and len(name) <= 40
+    return bool(name.strip()) and name.isprintable() and len(name) <= 40 and not is_delicate(name)
 
 
 def _parsed(entry: Entry) -> object:

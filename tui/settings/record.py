@@ -129,7 +129,7 @@ PARSERS: Mapping[str, Parser] = {
     "supabase_key": values.key,
     "organizations_table": values.identifier,
     "read_only": values.flag,
-    "profile": values.text,
+    "profile": values.profile,
     "color": values.choice(*COLORS),
     "key_variable": values.variable,
 }

@@ -24,7 +24,7 @@ FOREIGN_NAMES = {
 }
 """Variables that Supabase projects have already, in falling precedence where two name one key."""
 
-_UNSHOWN = ("supabase_key", "supabase_url", "key_variable", "store", "hosts")
+_UNSHOWN = ("supabase_key", "supabase_url", "key_variable", "store", "profile", "hosts")
 """Settings whose bad value is not repeated: it is a secret, may be one in the wrong place, or is a whole table."""
 
 

@@ -65,6 +65,20 @@ def sentence(words: str) -> str:
     return words if words.endswith("?") else f"{words}."
 
 
+_USER = re.compile(r"[^\s'\"]+(?=@)")
+_KEY = re.compile(r"\b(?:sb_|eyJ)[\w.~+/=-]*")
+
+
+def masked(words: str) -> str:
+    """The words without what may be secret in them: keys, and who logs in to an address, with which password."""
+    return _KEY.sub("***", _USER.sub("***", words))
+
+
+def is_delicate(name: str) -> bool:
+    """Whether a name is a key or an address, which may have a password in it."""
+    return "://" in name or _KEY.search(name) is not None
+
+
 def text(value: Value) -> str:
     """Any text."""
     if not isinstance(value, str):
@@ -173,8 +187,12 @@ def project_url(value: Value) -> str:
 
 def store(value: Value) -> str:
     """The address of a store; that of a project is held to the form of one."""
-    url = text(value)
-    return f"supabase:{project_url(url[9:])}" if url.startswith("supabase:") and url[9:] else url
+    scheme, _, rest = text(value).partition(":")
+    if scheme == "supabase":
+        return f"supabase:{project_url(rest)}" if rest else "supabase"
+    if scheme != "local" or not rest or "://" in rest:
+        raise ValueError("must be local:PATH, where PATH is a folder, or supabase")
+    return f"local:{rest}"
 
 
 def key(value: Value) -> Secret:
@@ -185,6 +203,14 @@ def key(value: Value) -> Secret:
     if word.startswith(("http://", "https://")):
         raise ValueError("must be a key, and is an address")
     return Secret(word)
+
+
+def profile(value: Value) -> str:
+    """The name of a profile; a key or an address in its place is refused."""
+    name = text(value)
+    if is_delicate(name):
+        raise ValueError("must be the name of a profile, never a key or an address")
+    return name
 
 
 def variable(value: Value) -> str:

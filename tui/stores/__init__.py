@@ -31,7 +31,7 @@ from tui.model import (
     Wish,
     Workload,
 )
-from tui.settings import Settings
+from tui.settings import Settings, masked
 
 
 class StoreError(Problem):
@@ -222,11 +222,15 @@ async def open_store(url: str, settings: Settings = Settings()) -> Store:  # noq
         from tui.stores.supabase import open_project
 
         return await open_project(rest or settings.supabase_url, settings)
-    if scheme == "local" and rest:
+    if scheme == "local" and rest and "://" not in rest:
         from tui.stores.local import LocalStore
 
         return await LocalStore.open(Path(rest), read_only=settings.read_only)
-    raise Problem(f"{url!r} is not a store: give local:PATH, where PATH is a folder, or supabase.")
+    raise _no_store(url)
+
+
+def _no_store(url: str) -> Problem:
+    return Problem(f"{masked(url)!r} is not a store: give local:PATH, where PATH is a folder, or supabase.")
 
 
 def examine(url: str, settings: Settings) -> AsyncIterator[Finding]:
@@ -240,7 +244,7 @@ def examine(url: str, settings: Settings) -> AsyncIterator[Finding]:
         from tui.stores.local import examine_folder
 
         return examine_folder(Path(rest))
-    raise Problem(f"{url!r} is not a store: give local:PATH, where PATH is a folder, or supabase.")
+    raise _no_store(url)
 
 
 async def mend(url: str, settings: Settings, remedy: str) -> str:
@@ -250,4 +254,4 @@ async def mend(url: str, settings: Settings, remedy: str) -> str:
         from tui.stores.supabase import mend_project
 
         return await mend_project(rest or settings.supabase_url, settings, remedy)
-    raise Problem(f"nothing can be mended at {url}.")
+    raise Problem(f"nothing can be mended at {masked(url)}.")
