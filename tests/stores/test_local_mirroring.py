@@ -73,7 +73,7 @@ async def test_a_lease_seen_elsewhere_keeps_a_vehicle_from_the_queue(mirror: Loc
     assert not await mirroring.is_claimable(mirror, held, Scope(), clock.now)
     await mirroring.take(mirror, [seen("b", retry_at=clock.now + 5)])
     assert await mirror.peek(Scope(), 0, 9) == ()
-    assert await mirroring.holders(mirror, clock.now) == [mirroring.Holder("w", "r", ("1990 a",))]
+    assert await mirroring.holders(mirror, clock.now) == [mirroring.Holder("w", "r", ("a",), ("1990 a",))]
     clock.now += 10
     assert [lease.vehicle.id for lease in await mirror.peek(Scope(), 0, 9)] == ["a", "b"]
     assert await mirroring.holders(mirror, clock.now) == []

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tui.model import Outcome, Scope
+from tui.model import Outcome, Scope, Wish
 from tui.stores.local.database import writing
 from tui.stores.local.store import LocalStore
 
@@ -44,12 +44,17 @@ _SEEN = f"INSERT OR REPLACE INTO image_backfill_mirrored (vehicle, version, cont
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A live lease: its token, its deadline in seconds since the epoch, and who holds it for which run."""
+    """A live lease: its token, its deadline in seconds since the epoch, and who holds it for which run.
+
+    `wish` is what somebody elsewhere wanted of that run, `wished_at` when; 0.0 where nobody did.
+    """
 
     token: str
     until: float
     worker: str
     run_id: str
+    wish: Wish = Wish.RUN
+    wished_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ class Holder:
 
     worker: str
     run_id: str
+    vehicle_ids: tuple[str, ...]
     titles: tuple[str, ...]
 
 
@@ -307,10 +313,10 @@ def _known(db: sqlite3.Connection, vehicle_ids: Sequence[str]) -> list[str]:
 
 def _holders(db: sqlite3.Connection, now: float) -> list[Holder]:
     query = """
-        SELECT worker, run_id, title FROM image_backfill_jobs WHERE worker IS NOT NULL AND lease_until > ?
-        ORDER BY run_id DESC, worker, rank, vehicle
+        SELECT j.worker, j.run_id, v.id, j.title FROM image_backfill_jobs j JOIN vehicles v ON v.seq = j.vehicle
+        WHERE j.worker IS NOT NULL AND j.lease_until > ? ORDER BY j.run_id DESC, j.worker, j.rank, j.vehicle
     """
-    held: dict[tuple[str, str], list[str]] = {}
+    held: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for row in db.execute(query, (now,)):
-        held.setdefault((row["worker"], row["run_id"]), []).append(row["title"])
-    return [Holder(worker, run_id, tuple(titles)) for (worker, run_id), titles in held.items()]
+        held.setdefault((row["worker"], row["run_id"]), []).append((row["id"], row["title"]))
+    return [Holder(*whose, *zip(*vehicles, strict=True)) for whose, vehicles in held.items()]

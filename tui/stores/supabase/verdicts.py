@@ -272,7 +272,7 @@ def our_sql(installed: Installed | None, *, read_only: bool = False) -> Finding:
     """Whether our SQL is there, of this version, and follows the tables; `read_only`: nothing is to be written."""
     if installed is None:
         text = (
-            "not installed: slower, and workers of other machines cannot be paused; "
+            "not installed: slower, and of workers elsewhere only what they hold is known; "
             "the database's indexes, statement timeout and clock cannot be seen"
         )
         return Finding("our SQL", Health.WARN, text, _OUR_SQL)

@@ -3,7 +3,8 @@
 One key of `origin_metadata`, merged into whatever else is there, and taken out when nothing is left to remember::
 
     "image_backfill": {
-      "lease": {"token": "5f0c…", "until": 1785000060.2, "worker": "mini:4242.7c3f", "run": "20260131-084107-3f9a"},
+      "lease": {"token": "5f0c…", "until": 1785000060.2, "worker": "mini:4242.7c3f", "run": "20260131-084107-3f9a",
+                "wish": "pause", "wished_at": 1785000050.1},    what somebody elsewhere wants of that run
       "parked": true,                    every candidate was refused, for as long as
       "retry_at": 1785003600.0,          … or: not before this time, for as long as
       "gallery": "9c1185a5c5e9fc54",     the gallery has this digest
@@ -17,10 +18,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from tui.model import Outcome, Reason, Result
+from tui.model import Outcome, Reason, Result, Wish
 from tui.stores.local.mirroring import Hold
 from tui.stores.reading import hosts_of
 from tui.stores.supabase.answering import sound
@@ -48,7 +49,7 @@ class Remembered:
             return cls()
         outcomes = told.get("outcomes")
         return cls(
-            hold=_hold(told.get("lease")),
+            hold=hold_of(told.get("lease")),
             parked=told.get("parked") is True,
             retry_at=_number(told.get("retry_at")),
             gallery=_text(told.get("gallery")),
@@ -78,15 +79,20 @@ def digest(gallery: Sequence[object]) -> str:
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
-def _hold(told: object) -> Hold | None:
+def hold_of(told: object) -> Hold | None:
+    """A lease as it is told; None for whatever cannot be one."""
     if not isinstance(told, dict):
         return None
     until, token = _number(told.get("until")), _text(told.get("token"))
-    return Hold(token, until, _text(told.get("worker")), _text(told.get("run"))) if until and token else None
+    hold = Hold(token, until, _text(told.get("worker")), _text(told.get("run"))) if until and token else None
+    wish, wished_at = told.get("wish"), _number(told.get("wished_at"))
+    return replace(hold, wish=Wish(wish), wished_at=wished_at) if hold and wished_at and wish in list(Wish) else hold
 
 
 def _hold_told(hold: Hold) -> dict[str, object]:
-    return {"token": hold.token, "until": round(hold.until, 3), "worker": hold.worker, "run": hold.run_id}
+    told: dict[str, object] = {"token": hold.token, "until": round(hold.until, 3)}
+    told |= {"worker": hold.worker, "run": hold.run_id}
+    return told | {"wish": hold.wish.value, "wished_at": hold.wished_at} if hold.wished_at else told
 
 
 def _outcomes(told: Mapping[str, object]) -> tuple[Outcome, ...]:

@@ -37,9 +37,11 @@ class Rest:
         self._most = 0
         self.clock = clock
 
-    async def get(self, table: str, select: Iterable[str], *terms: tuple[str, str]) -> list[Any]:
+    async def get(
+        self, table: str, select: Iterable[str], *terms: tuple[str, str], patience: float | None = None
+    ) -> list[Any]:
         """The rows that a query finds, at most as many as the project gives at once."""
-        return await self._send("GET", table, [("select", ",".join(select)), *terms])
+        return await self._send("GET", table, [("select", ",".join(select)), *terms], patience=patience)
 
     async def patch(self, table: str, select: Iterable[str], body: str, *terms: tuple[str, str]) -> list[Any]:
         """Write columns, a JSON object, into the rows that the terms find; those rows."""
@@ -64,10 +66,16 @@ class Rest:
         return await self._rows(answer) if answer else []
 
     async def _send(
-        self, method: str, table: str, terms: Terms, body: str = "", headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        table: str,
+        terms: Terms,
+        body: str = "",
+        headers: Mapping[str, str] | None = None,
+        patience: float | None = None,
     ) -> list[Any]:
         answer = await self._connection.call(
-            lambda client: self._request(client, method, table, terms, body, headers or {})
+            lambda client: self._request(client, method, table, terms, body, headers or {}), patience=patience
         )
         return await self._rows(answer)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from tui.model import Gallery, Lease, Problem, Scope
@@ -24,13 +24,19 @@ _CROWD = 4
 
 
 class SoftLeases:
-    """The queue of a project: candidates come from the mirror in its order, and each is checked where it lives."""
+    """The queue of a project: candidates come from the mirror in its order, and each is checked where it lives.
 
-    def __init__(self, vehicles: Vehicles, mirror: Mirror, guarded: Guarded, clock: ProjectClock) -> None:
+    `hear` sees every lease that passes the gate before a write.
+    """
+
+    def __init__(
+        self, vehicles: Vehicles, mirror: Mirror, guarded: Guarded, clock: ProjectClock, hear: Callable[[Hold], None]
+    ) -> None:
         self._vehicles = vehicles
         self._mirror = mirror
         self._guarded = guarded
         self._clock = clock
+        self._hear = hear
         self._claiming = asyncio.Lock()
 
     async def claim(self, scope: Scope, limit: int, worker: str, run_id: str, ttl: float) -> tuple[Lease, ...]:
@@ -178,4 +184,5 @@ class SoftLeases:
         """The gate before every write of a worker. Raises LeaseLost."""
         if remembered is None or remembered.hold is None or not self.holds(lease, remembered):
             raise LeaseLost(lease.vehicle.id)
+        self._hear(remembered.hold)
         return remembered.hold

@@ -48,10 +48,11 @@ from tui.stores.supabase.plain.project_clock import ProjectClock
 from tui.stores.supabase.plain.remote_rows import Vehicles, unguarded
 from tui.stores.supabase.plain.rest import Rest
 from tui.stores.supabase.plain.soft_leases import SoftLeases
+from tui.stores.supabase.plain.wishes import Wishes
 from tui.stores.supabase.shape import Shape, admitted_source
 
 _NOTICE = (
-    "This project has none of our SQL: all goes slower, runs on other machines cannot be paused from here, and the "
+    "This project has none of our SQL: all goes slower, of workers elsewhere only what they hold is known, and the "
     "history is this session's own; `backfill-tui schema` prints what to install."
 )
 
@@ -94,7 +95,8 @@ class PlainStore:
         self._vehicles = vehicles
         self._mirror = mirror
         self._local = mirror.store
-        self._leases = SoftLeases(vehicles, mirror, guarded, rest.clock)
+        self._wishes = Wishes(rest, shape.vehicles.name, mirror, guarded)
+        self._leases = SoftLeases(vehicles, mirror, guarded, rest.clock, self._wishes.hear)
         self._marking = Marking(rest, shape, vehicles, mirror, guarded, self._leases)
         self._source_known = False
         self._refused = ""
@@ -299,12 +301,20 @@ class PlainStore:
     async def save_run(self, record: RunRecord) -> Orders:
         """Write a worker's share of a run; what is wanted of it."""
         await self._write()
+        wish = await self._wishes.listen(record.worker, record.run_id)
+        if wish is not None:
+            await self._local.direct_run(record.run_id, wish)
         return await self._local.save_run(record)
 
     async def direct_run(self, run_id: str, wish: Wish) -> None:
-        """Want something of every worker of a run, as far as they are this session's."""
+        """Want something of every worker of a run: of this session's at once, of others that hold a vehicle in it."""
         await self._write()
+        await self._mirror.catch_up()
         await self._local.direct_run(run_id, wish)
+        others = [one for one in await self._strangers(await self._local.fleet()) if one.run_id == run_id]
+        told = await self._wishes.tell(others, wish)
+        if not told and run_id not in {run.run_id for run in await self._local.runs()}:
+            raise StoreError(f"No worker of the run {run_id} holds a vehicle now, where it could be told: try again.")
 
     async def runs(self, limit: int = 50) -> tuple[RunRecord, ...]:
         """The newest runs of this session first, each the sum of its workers' shares."""
@@ -314,15 +324,20 @@ class PlainStore:
         """The workers of this session that have not ended, and whoever else holds live leases."""
         await self._mirror.catch_up()
         own = await self._local.fleet()
+        strangers = await self._strangers(own)
+        wishes = await self._wishes.left(strangers)
+        return own + tuple(self._stranger(one, wishes.get((one.worker, one.run_id), Wish.RUN)) for one in strangers)
+
+    async def _strangers(self, own: Iterable[Member]) -> list[mirroring.Holder]:
         names = {(member.share.worker, member.share.run_id) for member in own}
         held = await mirroring.holders(self._local, self._clock.here())
-        return own + tuple(self._stranger(one) for one in held if (one.worker, one.run_id) not in names)
+        return [one for one in held if (one.worker, one.run_id) not in names]
 
-    def _stranger(self, holder: mirroring.Holder) -> Member:
-        """A worker of which nothing is known but what it holds."""
+    def _stranger(self, holder: mirroring.Holder, wish: Wish) -> Member:
+        """A worker of which nothing is known but what it holds, and what was wanted of it."""
         now = self._clock.here()
         since = self._first_seen.setdefault((holder.worker, holder.run_id), now)
-        share = RunRecord(holder.run_id, holder.worker, since, now, None, Phase.RUNNING, RunOptions())
+        share = RunRecord(holder.run_id, holder.worker, since, now, None, Phase.RUNNING, RunOptions(), wish=wish)
         return Member(share, len(holder.titles), holder.titles[:_TITLES])
 
     async def intake(self, listings: Iterable[Listing]) -> IntakeReport:
