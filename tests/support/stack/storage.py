@@ -16,11 +16,12 @@ import shutil
 import threading
 from pathlib import Path
 
+import httpx
 import psycopg
 
 from tests.support.stack.cluster import Cluster, free_port
 from tests.support.stack.daemon import Daemon
-from tests.support.stack.keys import SECRET
+from tests.support.stack.keys import SECRET, SERVICE_KEY
 from tests.support.stack.parts import Parts
 
 BUCKET = "vehicle-images"
@@ -66,6 +67,8 @@ class Storage:
                 self._create()
                 self._daemon = self._serve()
                 self._restore()
+                self._warm_up()
+                self._restore()
             elif not self._daemon.alive:
                 self._daemon = self._serve()
 
@@ -82,6 +85,15 @@ class Storage:
         daemon = Daemon(command, self._folder / "storage.log", self._group, environ)
         daemon.wait_for("Ready in")
         return daemon
+
+    def _warm_up(self) -> None:
+        """Upload something: before the first object is in, those that come at the same time may be refused."""
+        url = f"http://127.0.0.1:{self.port}/storage/v1/object/{BUCKET}/first.jpg"
+        headers = {"Authorization": f"Bearer {SERVICE_KEY}", "Content-Type": "image/jpeg", "x-upsert": "true"}
+        for _ in range(20):
+            if httpx.post(url, content=b"first", headers=headers).is_success:
+                return
+        raise AssertionError("the storage server takes no object")
 
     def clear(self) -> None:
         """Back to one empty public bucket."""
