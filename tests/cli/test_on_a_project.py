@@ -46,7 +46,7 @@ delete from vehicles where model = '6';
 """
 
 
-@pytest.fixture(params=["served"])
+@pytest.fixture(params=["plain", "served"])
 def project(request: pytest.FixtureRequest, production: Project) -> Iterator[Project]:
     """A project without our SQL, and one with it."""
     with our_sql(production) if request.param == "served" else nullcontext():
