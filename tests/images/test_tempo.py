@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import math
 import random
 from collections import deque
@@ -21,22 +22,27 @@ HOST = "a.com"
 
 @dataclass
 class Server:
-    """A host on the virtual clock, `latency` seconds away; it refuses what `limit` does not admit."""
+    """A host on the virtual clock, `latency` seconds away; it refuses what `limit` does not admit.
+
+    It `stumbles` over this part of the images when it is first asked for them.
+    """
 
     limit: Limit | None
     latency: float = 0.002
     status: int = 429
     retry_after: float | None = 1.0
+    stumbles: float = 0.0
     requests: int = 0
     answered: int = 0
 
     def __post_init__(self) -> None:
         self.rng = random.Random(1)
 
-    async def ask(self) -> None:
+    async def ask(self, *, first: bool) -> None:
         await asyncio.sleep(self.latency * self.rng.uniform(0.45, 0.55))
         self.requests += 1
         admitted = self.limit is None or self.limit.admits(now())
+        admitted &= not first or self.rng.random() >= self.stumbles
         await asyncio.sleep(self.latency * self.rng.uniform(0.45, 0.55))
         if not admitted:
             reason = Reason.RATE_LIMITED if self.status == 429 else Reason.SERVER_ERROR
@@ -59,7 +65,7 @@ async def fetch(pace: Pace, server: Server, images: int) -> None:
         try:
             async with pace.slot(HOST) as turn:
                 try:
-                    await server.ask()
+                    await server.ask(first=not trial.failures)
                 except Refusal as refusal:
                     hold = trial.hold(refusal)
                     tell(turn, refusal, hold)
@@ -127,6 +133,33 @@ def test_other_limits_are_found_as_well(allowed: int, seconds: float, limit: str
         await fetch(Pace(PROFILES["unlimited"], clock=now), server, 12 * allowed)
         assert server.requests <= 12 * allowed * 1.02 + 12
         assert now() < seconds
+
+    run(main())
+
+
+@pytest.mark.parametrize(("latency", "seconds"), [(0.001, 40), (0.02, 40), (0.15, 100)])
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.25, 0.5])
+def test_a_host_that_stumbles_over_some_images_is_asked_as_before_in_the_end(
+    share: float, latency: float, seconds: float
+) -> None:
+    async def main() -> None:
+        server = Server(None, latency, 503, None, stumbles=share)
+        await fetch(Pace(PROFILES["unlimited"], clock=now), server, 1200)
+        assert server.answered == 1200
+        assert now() < (seconds if share < 0.5 else 100)
+
+    run(main())
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1])
+@pytest.mark.parametrize("limit", [Sliding(50), Leaky(10, 20), Bucket(20, 10)])
+def test_a_host_that_has_a_limit_is_held_to_it_though_it_stumbles(limit: Limit, share: float) -> None:
+    async def main() -> None:
+        server = Server(copy.deepcopy(limit), 0.02, 503, None, stumbles=share)
+        await fetch(Pace(PROFILES["unlimited"], clock=now), server, 300)
+        assert server.answered >= 295
+        assert server.requests < 300 * (1 + share) + 80
+        assert now() < 2 * 300 / limit.rate + 10
 
     run(main())
 

@@ -149,10 +149,14 @@ class Turn:
         self._host.tempo.answered(self._clock(), self._began, whole=whole)
         self._host.circuit.succeeded()
 
-    def turned_away(self, seconds: float) -> None:
-        """The host asked for fewer requests, and gets none for `seconds`."""
+    def turned_away(self, seconds: float, *, overloaded: bool = False) -> None:
+        """The host asked for fewer requests, or said that it is `overloaded`, and gets none for `seconds`."""
         self._probe = False
-        self._host.tempo.turned_away(self._clock(), self._began, seconds)
+        now, tempo = self._clock(), self._host.tempo
+        if overloaded:
+            tempo.overloaded(now, self._began)
+        else:
+            tempo.turned_away(now, self._began, seconds)
         self._host.circuit.succeeded()
 
     def failed(self, reason: Reason, *, overloaded: bool = False) -> None:

@@ -7,6 +7,7 @@ from statistics import median
 
 from tui.images.spell import Spell
 from tui.images.starts import CATCH_UP
+from tui.images.strain import Strain
 
 START = 100.0
 """Requests per second with which a host that nobody has set a rate for is asked first."""
@@ -33,8 +34,8 @@ GROWTH = 0.05
 LEAST = 0.5
 """Requests per second below which no rate is narrowed."""
 
-STRAIN = 3
-"""Times that a host says it is overloaded, beside ten answers for each, that are more than a few URLs of it."""
+MILD = 4.0
+"""By how much a rate is divided at the most because a host says that it is overloaded."""
 
 REST = 1.0
 """Seconds for which a host that does not say how long is left alone: most limits count by the second."""
@@ -67,7 +68,8 @@ class Tempo:
         self._kept = 0.0
         self._calm = CALM
         self._grown_at = -math.inf
-        self._strain = 0.0
+        self._strain = Strain()
+        self._unstrained: tuple[float, bool, Spell | None] | None = None
         self._latency = Latency()
 
     @property
@@ -108,7 +110,7 @@ class Tempo:
     def answered(self, now: float, started: float, *, whole: bool = True) -> None:
         """A request was answered; `whole` where the picture came, which tells how long the host takes."""
         self._answered += 1
-        self._strain = max(0.0, self._strain - 0.1)
+        self._strain.answered()
         if started > self._refused_start:
             self._spell.answers += 1
         if self._starting:
@@ -123,8 +125,27 @@ class Tempo:
 
         Answers to requests from before it last did so tell nothing new.
         """
-        if started <= self._refused_start:
-            return
+        if started > self._refused_start:
+            self._unstrained = None
+            self._narrow(now, started, held)
+
+    def overloaded(self, now: float, started: float) -> bool:
+        """The host says that it is. Returns whether that turns away: it may be no more than a few URLs of it."""
+        if started <= self._refused_start or not self._spell.answers:
+            return False
+        rate, of_urls = self.rate, self._strain.of_urls
+        if self._strain.said(rate):
+            self._unstrained = self._unstrained or (self._learned, self._turned_away, self._burst)
+            self._narrow(now, started, REST)
+            self._learned = self._found = max(self._learned, min(rate, START) / MILD)
+            return True
+        if self._strain.of_urls and not of_urls and self._unstrained:
+            # It had nothing to do with the rate: as before.
+            self._learned, self._turned_away, self._burst = self._unstrained
+            self._keep(now)
+        return False
+
+    def _narrow(self, now: float, started: float, held: float) -> None:
         spell = self._spell
         spell.end(started)
         self._learned = max(LEAST, self._bearable(spell))
@@ -134,17 +155,7 @@ class Tempo:
         self._turned_away = True
         self._refused_start = now
         self._spell = Spell(since=started)
-
-    def overloaded(self, now: float, started: float) -> bool:
-        """The host says that it is. Returns whether that turns away: it may be no more than a few URLs of it."""
-        if started <= self._refused_start or not self._spell.answers:
-            return False
-        self._strain += 1
-        if self._strain < STRAIN:
-            return False
-        self._strain = 0
-        self.turned_away(now, started, REST)
-        return True
+        self._strain.eased()
 
     def _bearable(self, spell: Spell) -> float:
         """The rate to go on with after a spell that ended with being turned away."""

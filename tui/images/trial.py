@@ -62,7 +62,7 @@ class Trial:
 def tell(turn: Turn, refusal: Refusal, hold: float | None) -> None:
     """What a refusal says of how its host is to be treated."""
     if hold is not None:
-        turn.turned_away(hold)
+        turn.turned_away(hold, overloaded=refusal.reason is Reason.SERVER_ERROR)
     elif refusal.reason in BREAKING:
         turn.failed(refusal.reason, overloaded=refusal.detail == "HTTP 503")
     elif refusal.reason not in _UNASKED:
