@@ -71,6 +71,7 @@ drop index image_backfill_jobs_leased;
 create index image_backfill_jobs_held on image_backfill_jobs (worker) where worker is not null;
 create index image_backfill_jobs_title on image_backfill_jobs (title, vehicle_id);
 update image_backfill_about set version = 1;
+delete from pg_description where description like 'made by backfill-tui%';
 """
 
 

@@ -247,6 +247,9 @@ def install(project: Project) -> None:
         ("source in ('bat_import')", "bat_import"),
         ("source <> '' or image_url is null", "external_import"),
         ("image_url <> ''", "external_import"),
+        ("source in ('bat_import') and length(source) < 60", "bat_import"),
+        ("source in ('bat_import')), add check (length(source) < 60", "bat_import"),
+        ("source = 'user_upload'", "external_import"),
     ],
 )
 async def test_the_source_is_one_that_the_table_admits(installable: Project, rule: str, source: str) -> None:
@@ -257,9 +260,37 @@ async def test_the_source_is_one_that_the_table_admits(installable: Project, rul
     try:
         installable.psql(install_script())
         assert installable.value("select source from image_backfill_about") == source
+        assert installable.value("select count(*) from vehicle_images") == 0
     finally:
         was = "check (source in ('organization_import', 'bat_import'))"
-        installable.psql(f"{constraint} alter table vehicle_images add constraint vehicle_images_source_check {was}")
+        installable.psql(
+            f"{constraint} alter table vehicle_images drop constraint if exists vehicle_images_source_check1;"
+            f"alter table vehicle_images add constraint vehicle_images_source_check {was}"
+        )
+
+
+async def test_the_source_may_be_one_of_an_enumeration(installable: Project) -> None:
+    constraint = "alter table vehicle_images drop constraint vehicle_images_source_check;"
+    typed = "alter table vehicle_images alter source type {0} using source::{0};"
+    installable.psql(
+        f"{constraint} create type sources as enum ('user_upload', 'bat_import'); {typed.format('sources')}"
+    )
+    try:
+        install(installable)
+        store = await opened(installable)
+        await store.intake([listing("v")])
+        lease = await claim_one(store)
+        assert store.source == "bat_import"
+        assert await store.record(lease, image(lease, source="bat_import"))
+        await store.settle(lease, Settlement(backfilled=True))
+        assert (await only(store)).state is State.BACKFILLED
+        await store.close()
+    finally:
+        was = "check (source in ('organization_import', 'bat_import'))"
+        installable.psql(
+            f"{drop_script()} {typed.format('text')} drop type sources;"
+            f"alter table vehicle_images add constraint vehicle_images_source_check {was}"
+        )
 
 
 async def test_a_column_that_is_added_is_followed_once_the_sql_is_installed_again(installable: Project) -> None:
@@ -360,6 +391,8 @@ async def test_sql_of_an_older_program_is_brought_up_to_date(installable: Projec
     installable.sql("insert into image_backfill_runs (run_id, scope, started_at) values ('r', 's', now())")
     installable.sql("update image_backfill_about set version = 0")
     installable.sql("create function image_backfill_of_old(a integer) returns integer language sql as 'select 1'")
+    mark = installable.value("select obj_description('image_backfill_jobs'::regclass)")
+    installable.sql(f"comment on function image_backfill_of_old is '{mark}'")
     installable.psql(install_script())
     assert installable.value("select image_backfill_version()") == VERSION
     assert installable.value("select to_regproc('image_backfill_of_old') is null")

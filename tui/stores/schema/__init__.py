@@ -6,9 +6,12 @@ import re
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent / "supabase"
-_DROP = _FOLDER / "drop.sql"
-_SETTING = re.compile(r"''(?=.*-- setting: organizations_table$)", re.MULTILINE)
+_KNOWN, _DROP = _FOLDER / "known.sql", _FOLDER / "drop.sql"
+_INCLUDE = "-- include: known.sql\n"
 _VERSION = re.compile(r"(\d+);.*-- image_backfill_version$", re.MULTILINE)
+_MADE = re.compile(
+    r"\bCREATE (?:OR REPLACE )?(?:TABLE|VIEW|FUNCTION|INDEX) (?:IF NOT EXISTS )?(?:public\.)?(image_backfill_\w+)"
+)
 
 
 def install_script(organizations_table: str = "") -> str:
@@ -16,17 +19,24 @@ def install_script(organizations_table: str = "") -> str:
 
     `organizations_table` names the table of organizations, else the one there is of the known two is taken.
     """
-    literal = "'" + organizations_table.replace("'", "''") + "'"
-    return _SETTING.sub(lambda _: literal, _files(), count=1)
+    return _script(_files(), organizations_table=organizations_table)
 
 
 def drop_script() -> str:
     """What removes our SQL with all that it keeps; the project's own rows stay as they are."""
-    return _DROP.read_text(encoding="utf-8")
+    return _script(_DROP.read_text(encoding="utf-8"))
+
+
+def _script(text: str, **settings: str) -> str:
+    text = text.replace(_INCLUDE, _KNOWN.read_text(encoding="utf-8"))
+    for name, value in {**settings, "names": ",".join(NAMES)}.items():
+        literal = "'" + value.replace("'", "''") + "'"
+        text = text.replace(f"''; -- setting: {name}\n", f"{literal}; -- setting: {name}\n")
+    return text
 
 
 def _files() -> str:
-    files = sorted(path for path in _FOLDER.glob("*.sql") if path != _DROP)
+    files = sorted(path for path in _FOLDER.glob("[0-9]*.sql"))
     return "\n".join(path.read_text(encoding="utf-8") for path in files)
 
 
@@ -37,3 +47,6 @@ def _version() -> int:
 
 VERSION = _version()
 """The version that `install_script` installs; `image_backfill_version()` tells the one of a project."""
+
+NAMES = tuple(sorted(set(_MADE.findall(_files()))))
+"""All that it makes in the schema `public`: tables, views, functions and indexes."""

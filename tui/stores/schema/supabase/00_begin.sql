@@ -8,27 +8,39 @@
 
 BEGIN;
 
-SET LOCAL search_path = '';
 SET LOCAL statement_timeout = 0;
 SET LOCAL check_function_bodies = off;
 SET LOCAL client_min_messages = warning;
 SET LOCAL image_backfill.organizations_table = ''; -- setting: organizations_table
+-- include: known.sql
 
--- Older versions of the functions and views may have another shape. One may go with another, so each is looked up anew.
+-- Older versions of the functions and views may have another shape. What others built on them is not dropped with them,
+-- but stops this.
 DO $$
 DECLARE
+  mark CONSTANT text := current_setting('image_backfill.mark');
+  names CONSTANT text[] := string_to_array(current_setting('image_backfill.names'), ',');
   old text;
+  strange text;
 BEGIN
-  LOOP
-    SELECT format('DROP VIEW public.%I CASCADE', v.viewname) INTO old FROM pg_catalog.pg_views v
-    WHERE v.schemaname = 'public' AND v.viewname LIKE 'image\_backfill\_%' LIMIT 1;
-    EXIT WHEN NOT FOUND;
-    EXECUTE old;
-  END LOOP;
-  LOOP
-    SELECT format('DROP FUNCTION %s CASCADE', p.oid::regprocedure) INTO old FROM pg_catalog.pg_proc p
-    WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'image\_backfill\_%' LIMIT 1;
-    EXIT WHEN NOT FOUND;
-    EXECUTE old;
-  END LOOP;
+  SELECT string_agg(c.oid::regclass::text, ', ') INTO old FROM pg_catalog.pg_class c
+  WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'v' AND obj_description(c.oid, 'pg_class') = mark;
+  IF old IS NOT NULL THEN
+    EXECUTE 'DROP VIEW ' || old;
+  END IF;
+  SELECT string_agg(p.oid::regprocedure::text, ', ') INTO old FROM pg_catalog.pg_proc p
+  WHERE p.pronamespace = 'public'::regnamespace AND p.prorettype <> 'trigger'::regtype AND obj_description(p.oid, 'pg_proc') = mark;
+  IF old IS NOT NULL THEN
+    EXECUTE 'DROP FUNCTION ' || old;
+  END IF;
+
+  SELECT string_agg(DISTINCT found.name, ', ') INTO strange FROM (
+    SELECT c.oid::regclass::text AS name FROM pg_catalog.pg_class c
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (names) AND obj_description(c.oid, 'pg_class') IS DISTINCT FROM mark
+    UNION ALL
+    SELECT p.oid::regprocedure::text FROM pg_catalog.pg_proc p
+    WHERE p.pronamespace = 'public'::regnamespace AND p.proname = ANY (names) AND obj_description(p.oid, 'pg_proc') IS DISTINCT FROM mark) found;
+  IF strange IS NOT NULL THEN
+    RAISE EXCEPTION '% is there and was not made by backfill-tui: rename it, nothing was installed', strange;
+  END IF;
 END $$;

@@ -5,6 +5,7 @@ CREATE TABLE IF NOT EXISTS public.image_backfill_about (
   version integer NOT NULL,
   source text NOT NULL,
   columns text[] NOT NULL, -- what the tables of the project had when this was installed
+  organizations text NOT NULL DEFAULT '', -- the table of organizations, '' for none
   changes_seen timestamptz NOT NULL DEFAULT '-infinity', -- how far `image_backfill_catch_up` came among vehicles,
   changes_seen_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
   photos_seen timestamptz NOT NULL DEFAULT '-infinity', -- and among images,
@@ -12,6 +13,7 @@ CREATE TABLE IF NOT EXISTS public.image_backfill_about (
   deletions_seen bigint NOT NULL DEFAULT -1, -- the statistics' count of deleted rows at the last whole sync
   synced_at timestamptz -- the end of the last whole sync
 );
+ALTER TABLE public.image_backfill_about ADD COLUMN IF NOT EXISTS organizations text NOT NULL DEFAULT '';
 
 -- One row per vehicle. The first part follows the project's own rows, the second is the queue's. What follows from them
 -- is generated and cannot contradict them.

@@ -34,11 +34,13 @@ END $$;
 
 DO $install$
 DECLARE
-  version CONSTANT integer := 2; -- image_backfill_version
+  version CONSTANT integer := 3; -- image_backfill_version
   wanted CONSTANT text := current_setting('image_backfill.organizations_table');
   columns text[];
   texts text[]; -- those of them that may hold anything
   source text;
+  candidate text;
+  doubtful text; -- a source that something else speaks against than a rule about sources
   dealers text;
 
   -- The columns of vehicles and vehicle_images that rows are made of, with what stands in for a missing one.
@@ -47,6 +49,8 @@ DECLARE
     'source_url', 'position', 'is_primary', 'is_external', 'taken_at', 'variants', 'created_at', 'image_url'];
   photo_types CONSTANT text[] := ARRAY['text', 'text', 'bigint', 'text', 'text', 'text',
     'text', 'integer', 'boolean', 'boolean', 'timestamptz', 'jsonb', 'timestamptz', 'text'];
+  photo_names text;
+  photo_values text;
   part text;
   parts text[] := '{}';
 BEGIN
@@ -60,18 +64,49 @@ BEGIN
     RAISE EXCEPTION 'this project has no vehicles(id, origin_metadata) with vehicle_images(vehicle_id, image_url) in the schema public';
   END IF;
 
-  -- The first source that no CHECK speaks against.
-  SELECT candidate INTO source FROM unnest(ARRAY['external_import', 'organization_import', 'bat_import'])
-    WITH ORDINALITY AS candidates (candidate, place)
-  WHERE NOT EXISTS (
-    SELECT 1 FROM pg_catalog.pg_constraint k
-    WHERE k.conrelid = 'public.vehicle_images'::regclass AND k.contype = 'c'
-      AND pg_get_constraintdef(k.oid) ~ '\msource\M' AND pg_get_constraintdef(k.oid) !~ ('''' || candidate || ''''))
-  ORDER BY place LIMIT 1;
-  source := COALESCE(source, 'external_import');
+  -- Organizations, under whichever name; of two tables the one that vehicles refer to.
+  dealers := COALESCE(NULLIF(wanted, ''), (
+    SELECT t.name FROM unnest(ARRAY['organizations', 'businesses']) WITH ORDINALITY AS t (name, place) WHERE t.name || '.id' = ANY (columns)
+    ORDER BY EXISTS (
+      SELECT FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid = to_regclass('public.' || t.name)
+        AND k.conrelid IN (to_regclass('public.organization_vehicles'), 'public.vehicles'::regclass)) DESC, t.place LIMIT 1));
+  IF wanted <> '' AND NOT wanted || '.id' = ANY (columns) THEN
+    RAISE EXCEPTION 'this project has no table % with an id in the schema public', wanted;
+  END IF;
 
-  INSERT INTO public.image_backfill_about AS about (version, source, columns) VALUES (version, source, columns)
+  -- The first source that the table admits, of rows such as are written below: each is tried with an INSERT that cannot
+  -- succeed, as it asks for the URL back as a date, which fails once the row has passed its rules.
+  SELECT string_agg(format('%I', c), ', '), string_agg(CASE c
+      WHEN 'is_primary' THEN 'false' WHEN 'is_external' THEN 'false' WHEN 'source' THEN '<source>'
+      WHEN 'created_at' THEN 'now()'
+      WHEN 'variants' THEN 'image->''variants'''
+      ELSE format('(image->>%L)::%s', c, t) END, ', ')
+  INTO photo_names, photo_values
+  FROM unnest(photo_columns, photo_types) AS known (c, t) WHERE 'vehicle_images.' || c = ANY (columns);
+  FOREACH candidate IN ARRAY CASE WHEN 'vehicle_images.source' = ANY (columns) THEN ARRAY['external_import', 'organization_import', 'bat_import'] ELSE '{}'::text[] END LOOP
+    BEGIN
+      EXECUTE format('INSERT INTO public.vehicle_images (vehicle_id, %s) SELECT gen_random_uuid(), %s FROM (SELECT $1) AS tried (image) RETURNING image_url::date',
+        photo_names, replace(photo_values, '<source>', quote_literal(candidate)))
+      USING jsonb_build_object('image_url', 'https://example.invalid/probe.jpg', 'source_url', 'https://example.invalid/probe.jpg',
+        'storage_path', 'probe.jpg', 'filename', 'probe.jpg', 'mime_type', 'image/jpeg', 'file_size', 1, 'position', 0,
+        'file_hash', repeat(md5(random()::text), 2), 'variants', '{}'::jsonb);
+    EXCEPTION
+      WHEN invalid_datetime_format THEN
+        source := candidate;
+        EXIT;
+      WHEN check_violation OR invalid_text_representation OR string_data_right_truncation THEN
+        CONTINUE;
+      WHEN OTHERS THEN
+        doubtful := COALESCE(doubtful, candidate);
+    END;
+  END LOOP;
+  source := COALESCE(source, doubtful, 'external_import');
+  photo_values := replace(photo_values, '<source>', quote_literal(source));
+
+  INSERT INTO public.image_backfill_about AS about (version, source, columns, organizations)
+  VALUES (version, source, columns, COALESCE(dealers, ''))
   ON CONFLICT (only_row) DO UPDATE SET version = excluded.version, source = excluded.source, columns = excluded.columns,
+    organizations = excluded.organizations,
     -- What follows from other columns is another thing: all of it is to be looked at again.
     synced_at = CASE WHEN (about.version, about.source, about.columns) = (excluded.version, excluded.source, excluded.columns)
       THEN about.synced_at END;
@@ -87,14 +122,9 @@ BEGIN
   EXECUTE format('CREATE VIEW public.image_backfill_photos WITH (security_invoker = true) AS SELECT i.vehicle_id, %s FROM public.vehicle_images i',
     array_to_string(parts, ', '));
 
-  -- Organizations, under whichever name; of two tables the one that vehicles refer to.
-  dealers := COALESCE(NULLIF(wanted, ''), (
-    SELECT t.name FROM unnest(ARRAY['organizations', 'businesses']) WITH ORDINALITY AS t (name, place) WHERE t.name || '.id' = ANY (columns)
-    ORDER BY EXISTS (
-      SELECT FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid = to_regclass('public.' || t.name)
-        AND k.conrelid IN (to_regclass('public.organization_vehicles'), 'public.vehicles'::regclass)) DESC, t.place LIMIT 1));
-  IF wanted <> '' AND NOT wanted || '.id' = ANY (columns) THEN
-    RAISE EXCEPTION 'this project has no table % with an id in the schema public', wanted;
+  IF (SELECT x.indrelid FROM pg_catalog.pg_index x WHERE x.indexrelid = to_regclass('public.image_backfill_dealers_id'))
+    IS DISTINCT FROM to_regclass('public.' || quote_ident(dealers)) THEN
+    DROP INDEX IF EXISTS public.image_backfill_dealers_id;
   END IF;
   IF dealers IS NULL THEN
     CREATE VIEW public.image_backfill_dealers AS SELECT ''::text AS id, ''::text AS name, NULL::text AS website WHERE false;
@@ -142,21 +172,14 @@ BEGIN
     CASE WHEN 'vehicles.updated_at' = ANY (texts) THEN 'public.image_backfill_moment(v.updated_at)'
       WHEN 'vehicles.updated_at' = ANY (columns) THEN 'v.updated_at::timestamptz' ELSE 'NULL::timestamptz' END,
     -- Without a column for the source, the path of the object tells whose image it is.
-    CASE WHEN 'vehicle_images.source' = ANY (columns) THEN format('i.source = %L', source)
+    CASE WHEN 'vehicle_images.source' = ANY (columns) THEN format('i.source::text = %L', source)
       ELSE format('i.image_url LIKE ''%%%%/'' || v.id || %L', '/' || source || '/' || source || '\_%') END);
 
   -- Writes an image row; nothing when the vehicle has these bytes already.
-  SELECT string_agg(format('%I', c), ', '), string_agg(CASE c
-      WHEN 'is_primary' THEN 'false' WHEN 'is_external' THEN 'false' WHEN 'source' THEN quote_literal(source)
-      WHEN 'created_at' THEN 'now()'
-      WHEN 'variants' THEN 'image->''variants'''
-      ELSE format('(image->>%L)::%s', c, t) END, ', ')
-  INTO part, dealers
-  FROM unnest(photo_columns, photo_types) AS known (c, t) WHERE 'vehicle_images.' || c = ANY (columns);
   EXECUTE format($function$
     CREATE FUNCTION public.image_backfill_insert_photo(vehicle uuid, image jsonb) RETURNS void LANGUAGE sql AS
     $body$ INSERT INTO public.vehicle_images (vehicle_id, %s) VALUES (vehicle, %s) ON CONFLICT DO NOTHING $body$
-  $function$, part, dealers);
+  $function$, photo_names, photo_values);
 
   -- Merges a patch into origin_metadata and takes keys out of it; a later write of anyone else stays possible.
   EXECUTE format($function$

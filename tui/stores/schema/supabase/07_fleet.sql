@@ -65,9 +65,10 @@ CREATE FUNCTION public.image_backfill_fleet() RETURNS jsonb LANGUAGE sql STABLE 
   WHERE s.ended_at IS NULL AND s.seen_at > clock_timestamp() - interval '10 minutes'
 $$;
 
--- What the doctor asks: {"version", "source", "now", "columns_current", "statement_timeout", "indexes": {name: whether it is there}, …}
+-- What the doctor asks: {"version", "source", "organizations", "now", "columns_current", "statement_timeout", "indexes": {name: whether it is there}, …}
 CREATE FUNCTION public.image_backfill_health() RETURNS jsonb LANGUAGE sql STABLE AS $$
-  SELECT jsonb_build_object('version', a.version, 'source', a.source, 'now', extract(epoch FROM clock_timestamp()),
+  SELECT jsonb_build_object('version', a.version, 'source', a.source,
+    'organizations', a.organizations, 'now', extract(epoch FROM clock_timestamp()),
     'synced_at', extract(epoch FROM a.synced_at), 'statement_timeout', current_setting('statement_timeout'), 'role', current_user,
     'columns_current', a.columns = ARRAY(
       SELECT c.table_name || '.' || c.column_name FROM information_schema.columns c

@@ -1,45 +1,37 @@
--- Only the service role may use any of this; it runs with the caller's rights and resolves no name by a search path.
+-- Only its owner and the service role may use any of this, whatever the project grants by default; it runs with the
+-- caller's rights and resolves no name by a search path.
 DO $$
 DECLARE
-  ours regprocedure;
-  kept regclass;
+  names CONSTANT text[] := string_to_array(current_setting('image_backfill.names'), ',');
+  served CONSTANT boolean := EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'service_role');
+  ours record;
   who text;
 BEGIN
   FOR ours IN
-    SELECT p.oid::regprocedure FROM pg_catalog.pg_proc p
-    WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'image\_backfill\_%'
+    SELECT 'FUNCTION' AS kind, p.oid::regprocedure::text AS name, p.proowner AS owner, COALESCE(p.proacl, acldefault('f', p.proowner)) AS acl
+    FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.proname = ANY (names)
+    UNION ALL
+    SELECT CASE c.relkind WHEN 'r' THEN 'TABLE' WHEN 'v' THEN 'VIEW' ELSE 'INDEX' END, c.oid::regclass::text, c.relowner, COALESCE(c.relacl, '{}')
+    FROM pg_catalog.pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (names)
   LOOP
-    EXECUTE format('ALTER FUNCTION %s SECURITY INVOKER', ours);
-    EXECUTE format('ALTER FUNCTION %s SET search_path = ''''', ours);
-    EXECUTE format('ALTER FUNCTION %s SET jit = off', ours);
-    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', ours);
-  END LOOP;
-  FOR kept IN
-    SELECT c.oid::regclass FROM pg_catalog.pg_class c
-    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v') AND c.relname LIKE 'image\_backfill\_%'
-  LOOP
-    EXECUTE format('REVOKE ALL ON %s FROM PUBLIC', kept);
-    IF (SELECT relkind FROM pg_catalog.pg_class WHERE oid = kept) = 'r' THEN
-      EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', kept);
+    EXECUTE format('COMMENT ON %s %s IS %L', ours.kind, ours.name, current_setting('image_backfill.mark'));
+    CONTINUE WHEN ours.kind = 'INDEX';
+    IF ours.kind = 'FUNCTION' THEN
+      EXECUTE format('ALTER FUNCTION %s SECURITY INVOKER', ours.name);
+      EXECUTE format('ALTER FUNCTION %s SET search_path = ''''', ours.name);
+      EXECUTE format('ALTER FUNCTION %s SET jit = off', ours.name);
+    ELSIF ours.kind = 'TABLE' THEN
+      EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', ours.name);
     END IF;
-  END LOOP;
-
-  FOREACH who IN ARRAY ARRAY['anon', 'authenticated', 'service_role'] LOOP
-    CONTINUE WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = who);
-    FOR ours IN
-      SELECT p.oid::regprocedure FROM pg_catalog.pg_proc p
-      WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'image\_backfill\_%'
+    FOR who IN
+      SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END
+      FROM aclexplode(ours.acl) a WHERE a.grantee <> ours.owner
     LOOP
-      EXECUTE format('%s EXECUTE ON FUNCTION %s %s %I', CASE who WHEN 'service_role' THEN 'GRANT' ELSE 'REVOKE' END, ours,
-        CASE who WHEN 'service_role' THEN 'TO' ELSE 'FROM' END, who);
+      EXECUTE format('REVOKE ALL ON %s %s FROM %s CASCADE', replace(ours.kind, 'VIEW', 'TABLE'), ours.name, who);
     END LOOP;
-    FOR kept IN
-      SELECT c.oid::regclass FROM pg_catalog.pg_class c
-      WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v') AND c.relname LIKE 'image\_backfill\_%'
-    LOOP
-      EXECUTE format('%s ALL ON %s %s %I', CASE who WHEN 'service_role' THEN 'GRANT' ELSE 'REVOKE' END, kept,
-        CASE who WHEN 'service_role' THEN 'TO' ELSE 'FROM' END, who);
-    END LOOP;
+    IF served THEN
+      EXECUTE format('GRANT ALL ON %s %s TO service_role', replace(ours.kind, 'VIEW', 'TABLE'), ours.name);
+    END IF;
   END LOOP;
 END $$;
 

@@ -3,26 +3,29 @@
 
 BEGIN;
 
-DROP INDEX IF EXISTS public.image_backfill_photos_of, public.image_backfill_changed, public.image_backfill_photos_added,
-  public.image_backfill_dealers_id;
+-- include: known.sql
 
+-- Each kind at once, since one thing may rest on another; what others built on them is not dropped with them, but stops
+-- this.
 DO $$
 DECLARE
+  mark CONSTANT text := current_setting('image_backfill.mark');
+  kind text;
   gone text;
 BEGIN
-  LOOP
-    SELECT format('DROP %s %s CASCADE', CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, c.oid::regclass) INTO gone
-    FROM pg_catalog.pg_class c
-    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v') AND c.relname LIKE 'image\_backfill\_%' LIMIT 1;
-    EXIT WHEN NOT FOUND;
-    EXECUTE gone;
+  FOREACH kind IN ARRAY ARRAY['INDEX', 'VIEW', 'TABLE'] LOOP
+    SELECT string_agg(c.oid::regclass::text, ', ') INTO gone FROM pg_catalog.pg_class c
+    WHERE c.relnamespace = 'public'::regnamespace AND obj_description(c.oid, 'pg_class') = mark
+      AND c.relkind = CASE kind WHEN 'INDEX' THEN 'i' WHEN 'VIEW' THEN 'v' ELSE 'r' END;
+    IF gone IS NOT NULL THEN
+      EXECUTE format('DROP %s %s', kind, gone);
+    END IF;
   END LOOP;
-  LOOP
-    SELECT format('DROP FUNCTION %s CASCADE', p.oid::regprocedure) INTO gone FROM pg_catalog.pg_proc p
-    WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'image\_backfill\_%' LIMIT 1;
-    EXIT WHEN NOT FOUND;
-    EXECUTE gone;
-  END LOOP;
+  SELECT string_agg(p.oid::regprocedure::text, ', ') INTO gone FROM pg_catalog.pg_proc p
+  WHERE p.pronamespace = 'public'::regnamespace AND obj_description(p.oid, 'pg_proc') = mark;
+  IF gone IS NOT NULL THEN
+    EXECUTE 'DROP FUNCTION ' || gone;
+  END IF;
 END $$;
 
 COMMIT;
