@@ -10,6 +10,7 @@ import pytest
 from tests.support.stack import Answer, Project, Stack
 from tests.support.wire import connected
 from tui.model import Problem
+from tui.stores.schema import install_script
 from tui.stores.supabase.shape import Shape, Table, admitted_source, discover
 
 ROOT = r"GET /rest/v1/$"
@@ -24,6 +25,15 @@ create table organization_vehicles (organization_id uuid references businesses, 
 create type kind_of_source as enum ('user_upload', 'bat_import');
 create table vehicle_images (vehicle_id uuid, image_url text, source kind_of_source);
 create function image_backfill_version() returns integer language sql as 'select 1';
+"""
+
+TWO = """
+create table organizations (id uuid primary key, name text);
+create table businesses (id uuid primary key, business_name text);
+create table vehicles (
+  id uuid primary key, origin_metadata jsonb, origin_organization_id uuid references businesses, updated_at timestamptz
+);
+create table vehicle_images (vehicle_id uuid references vehicles, image_url text);
 """
 
 CLOSED_DOOR = """
@@ -139,6 +149,34 @@ async def test_of_two_tables_of_organizations_the_linked_one_counts(odd: Project
     assert shape.installed
     named = await shape_of(odd, "dealers", listed=listed)
     assert (named.organizations.name, named.organization_name) == ("dealers", "title")
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize("twice", [False, True])
+async def test_of_two_tables_of_organizations_vehicles_may_tell_alone(
+    make: Callable[[str], Project], listed: bool, twice: bool
+) -> None:
+    project = make(TWO)
+    if twice:
+        project.sql("alter table vehicles add bought_from uuid references businesses")
+        project.reload_schema()
+    shape = await shape_of(project, listed=listed)
+    assert shape.organizations.name == "businesses"
+    project.psql(install_script())
+    assert project.value("select organizations from image_backfill_about") == "businesses"
+
+
+@pytest.mark.parametrize("listed", [True, False])
+async def test_our_sql_knows_the_table_of_organizations(make: Callable[[str], Project], listed: bool) -> None:
+    project = make(TWO)
+    project.sql("create table dealers (id uuid primary key, title text)")
+    project.psql(install_script("dealers"))
+    for _ in range(2):  # the first to end may have begun before
+        project.reload_schema()
+    shape = await shape_of(project, listed=listed)
+    assert (shape.installed, shape.organizations.name, shape.organization_name) == (True, "dealers", "title")
+    named = await shape_of(project, "organizations", listed=listed)
+    assert named.organizations.name == "organizations"
 
 
 @pytest.mark.parametrize("listed", [True, False])

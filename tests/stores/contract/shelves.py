@@ -302,7 +302,8 @@ def known_shapes() -> Iterator[None]:
         yield
 
 
-_ABOUT = "insert into image_backfill_about (version, source, columns) values (%s, %s, %s)"
+_KNOWN = "version, source, columns, organizations"
+_ABOUT = f"insert into image_backfill_about ({_KNOWN}) values (%s, %s, %s, %s)"
 _abouts: dict[Project, list[object]] = {}
 
 
@@ -312,7 +313,7 @@ def served_project(stack: Stack, kind: str) -> Project:
     if project not in _abouts:
         project.psql(install_script())
         project.reload_schema()
-        _abouts[project] = list(project.sql("select version, source, columns from image_backfill_about")[0])
+        _abouts[project] = list(project.sql(f"select {_KNOWN} from image_backfill_about")[0])
     project.clear()
     project.sql(_ABOUT, _abouts[project])
     return project

@@ -44,7 +44,7 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
 
 _NEEDED = {"vehicles": ("id", "origin_metadata"), "vehicle_images": ("vehicle_id", "image_url")}
 
-_NO_RELATIONSHIP = "PGRST200"
+_NO_RELATIONSHIP, _MANY_RELATIONSHIPS = "PGRST200", 300
 _NO_DATE = "22007"
 _NOT_ADMITTED = frozenset({"23514", "22P02", "22001"})
 """Against a CHECK, no value of an enum, too long for its column."""
@@ -88,7 +88,9 @@ async def discover(connection: Connection, organizations_table: str = "") -> Sha
     names = (organizations_table,) if organizations_table else _ORGANIZATION_TABLES
     known = await _listed(connection) or await _probed(connection, names)
     await _require(connection, known)
-    organizations = await _organizations(connection, known, names)
+    installed = f"rpc/{VERSION_FUNCTION}" in known
+    organizations = await _served(connection, known) if installed and not organizations_table else Table("")
+    organizations = organizations or await _organizations(connection, known, names)
     if organizations_table and not organizations:
         raise Problem(
             f"The project {connection.url} has no table {organizations_table} with a column id: set "
@@ -101,7 +103,7 @@ async def discover(connection: Connection, organizations_table: str = "") -> Sha
         queue=known.get("import_queue", Table("import_queue")),
         organizations=organizations,
         organization_name=next((name for name in _NAMES if organizations.has(name)), ""),
-        installed=f"rpc/{VERSION_FUNCTION}" in known,
+        installed=installed,
     )
 
 
@@ -174,22 +176,41 @@ async def _require(connection: Connection, known: Mapping[str, Table]) -> None:
         )
 
 
+async def _served(connection: Connection, known: Mapping[str, Table]) -> Table:
+    """The table of organizations that our SQL took when it was installed, as far as it says."""
+    try:
+        health = await connection.rpc("image_backfill_health")
+    except ProjectError as error:
+        if error.code in MISSING_FUNCTION | DENIED:
+            return Table("")
+        raise
+    name = (health or {}).get("organizations") or ""
+    if not name or name in known:
+        return known.get(name, Table(""))
+    return Table(name, await _columns(connection, name, _ORGANIZATIONS))
+
+
 async def _organizations(connection: Connection, known: Mapping[str, Table], names: tuple[str, ...]) -> Table:
+    """The one table of organizations; of two the one that vehicles refer to, which is what our SQL goes by too."""
     found = [known[name] for name in names if name in known and known[name].has("id")]
-    if len(found) > 1 and "organization_vehicles" in known:
-        found = [table for table in found if await _is_linked(connection, table)] or found
+    if len(found) > 1:
+        found = [table for table in found if await _is_linked(connection, known, table)] or found
     return found[0] if found else Table("")
 
 
-async def _is_linked(connection: Connection, table: Table) -> bool:
-    """Whether `organization_vehicles` refers to the table."""
-    try:
-        await _look(connection, "organization_vehicles", f"id:{table.name}(id)")
-    except ProjectError as error:
-        if error.code == _NO_RELATIONSHIP:
-            return False
-        raise
-    return True
+async def _is_linked(connection: Connection, known: Mapping[str, Table], table: Table) -> bool:
+    """Whether `organization_vehicles` or `vehicles` refers to the table."""
+    for name in ("organization_vehicles", "vehicles"):
+        try:
+            if name in known:
+                await _look(connection, name, f"linked:{table.name}(id)")
+                return True
+        except ProjectError as error:
+            if error.status == _MANY_RELATIONSHIPS:
+                return True
+            if error.code != _NO_RELATIONSHIP:
+                raise
+    return False
 
 
 async def admitted_source(connection: Connection, shape: Shape) -> str:
