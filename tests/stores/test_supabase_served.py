@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from tests.stores.contract.shelves import few_authorities, served_project
 from tests.stores.shelf import TTL, claim, claim_one, image, listing, only, refused
 from tests.support.sidecar import forget_our_sql
 from tests.support.stack import Answer, Project
-from tui.model import Counts, Health, Scope, Settlement, State, VehicleQuery
+from tui.model import Counts, Health, Outcome, Reason, Result, Scope, Settlement, State, VehicleQuery
 from tui.settings import Secret, Settings
 from tui.stores import StoreError, examine, open_store
 from tui.stores.schema import VERSION, drop_script, install_script
@@ -397,6 +398,29 @@ async def test_sql_of_an_older_program_is_brought_up_to_date(installable: Projec
     assert installable.value("select image_backfill_version()") == VERSION
     assert installable.value("select to_regproc('image_backfill_of_old') is null")
     assert installable.value("select count(*) from image_backfill_runs") == 1
+
+
+@pytest.mark.parametrize("ahead", [-7200.0, 7200.0])
+async def test_the_clock_of_a_machine_may_be_wrong(project: Project, ahead: float) -> None:
+    """What waits becomes claimable by the database's clock, and is then due by the machine's own."""
+    store = await opened(project)
+    store._clock = lambda: time.time() + ahead
+    await store.intake([listing("v")])
+    lease = await claim_one(store)
+    due = store._clock() + 600
+    put_off = Outcome("http://a/1.jpg", "a", Result.DEFERRED, Reason.TIMEOUT, retry_at=due, attempts=1)
+    await store.settle(lease, Settlement((put_off,), retry_at=due))
+    assert await claim(store) == ()
+    assert (await only(store)).retry_at == pytest.approx(due, abs=5)
+    assert (await store.refusals())[0].retry_at == pytest.approx(due, abs=5)
+    assert (await store.outcomes(lease.vehicle.id))[0].retry_at == pytest.approx(due, abs=5)
+    past = "retry_at = retry_at - interval '600 seconds'"
+    project.sql(f"update image_backfill_jobs set {past}")
+    project.sql(f"update image_backfill_outcomes set {past}")
+    (known,) = (await claim_one(store)).outcomes
+    assert known.retry_at is not None
+    assert known.retry_at <= store._clock()
+    await store.close()
 
 
 async def test_what_vanished_is_forgotten(project: Project) -> None:

@@ -16,6 +16,7 @@ from tui.model import (
     Outcome,
     Phase,
     Reason,
+    RefusalGroup,
     Result,
     RunRecord,
     Scope,
@@ -91,7 +92,7 @@ def vehicle_from(row: Row, now: float) -> Vehicle:
         stored=row["stored"],
         hosts=tuple(row["hosts"]),
         note=note_of(state, row["reason"], stored=row["stored"], urls=row["url_count"], waits=waits and row["open"]),
-        retry_at=now + row["retry_in"] if waits else None,
+        retry_at=_moment(row["retry_in"], now),
         leased_by=row["leased_by"],
     )
 
@@ -105,7 +106,7 @@ def lease_from(row: Row, until: float, now: float) -> Lease:
         gallery=Gallery(vehicle.id, urls),
         token=row["token"] or "",
         until=until,
-        outcomes=tuple(outcome_from(outcome) for outcome in row["outcomes"]),
+        outcomes=tuple(outcome_from(outcome, now) for outcome in row["outcomes"]),
         stored=tuple(image_from(photo) for photo in row["photos"]),
     )
 
@@ -115,7 +116,7 @@ def lease_object(lease: Lease) -> dict[str, object]:
     return {"vehicle": lease.vehicle.id, "token": lease.token or NOBODY}
 
 
-def outcome_from(row: Row) -> Outcome:
+def outcome_from(row: Row, now: float) -> Outcome:
     """A remembered outcome."""
     return Outcome(
         source_url=row["source_url"],
@@ -123,14 +124,30 @@ def outcome_from(row: Row) -> Outcome:
         result=Result(row["result"]),
         reason=Reason(row["reason"]) if row["reason"] else None,
         detail=row["detail"],
-        retry_at=None if row["retry_at"] is None else float(row["retry_at"]),
+        retry_at=_moment(row["retry_in"], now),
         attempts=row["attempts"],
     )
 
 
-def outcome_object(outcome: Outcome) -> dict[str, object]:
+def outcome_object(outcome: Outcome, now: float) -> dict[str, object]:
     """An outcome as our functions take it."""
-    return asdict(outcome)
+    told = asdict(outcome)
+    return told | {"retry_in": span(told.pop("retry_at"), now)}
+
+
+def refusals_from(row: Row, now: float) -> RefusalGroup:
+    """A group of candidates that were refused or put off."""
+    told = dict(row)
+    return RefusalGroup(**told | {"reason": Reason(row["reason"]), "retry_at": _moment(told.pop("retry_in"), now)})
+
+
+def span(moment: float | None, now: float) -> float | None:
+    """Seconds from now until a moment, which is how the database is told of it: its clock may be another."""
+    return None if moment is None else moment - now
+
+
+def _moment(seconds: float | None, now: float) -> float | None:
+    return None if seconds is None else now + float(seconds)
 
 
 def image_from(row: Row) -> StoredImage:

@@ -21,7 +21,6 @@ from tui.model import (
     OrganizationSort,
     Outcome,
     Page,
-    Reason,
     RefusalGroup,
     RunRecord,
     Scope,
@@ -52,7 +51,7 @@ _LOOKS = 1_000
 
 
 class ServedStore:
-    """A project with our SQL. Times that the database gives are spans, so that no clock has to agree with its own."""
+    """A project with our SQL. Times to and from the database are spans, so that no clock has to agree with its own."""
 
     def __init__(
         self,
@@ -178,7 +177,8 @@ class ServedStore:
 
     async def outcomes(self, vehicle_id: str) -> tuple[Outcome, ...]:
         """What became of a vehicle's candidates in earlier runs."""
-        return tuple(map(a.outcome_from, await self._ask("outcomes_of", vehicle=a.key(vehicle_id))))
+        found, now = await self._ask("outcomes_of", vehicle=a.key(vehicle_id)), self._clock()
+        return tuple(a.outcome_from(row, now) for row in found)
 
     async def workload(self, scope: Scope, cap: int) -> Workload:
         """Claimable vehicles and the images that they have to come under `cap`."""
@@ -244,8 +244,10 @@ class ServedStore:
         Raises `LeaseLost`, and ValueError for a mark on a vehicle without an image.
         """
         function = "complete" if settlement.backfilled else "fail" if settlement.parked else "release"
-        later: Mapping[str, object] = {"retry_at": settlement.retry_at} if function == "release" else {}
-        outcomes = [a.outcome_object(outcome) for outcome in settlement.outcomes]
+        now = self._clock()
+        wait = a.span(settlement.retry_at, now)
+        later: Mapping[str, object] = {"retry_in": wait} if function == "release" else {}
+        outcomes = [a.outcome_object(outcome, now) for outcome in settlement.outcomes]
         try:
             await self._write(function, **a.lease_object(lease), outcomes=outcomes, run_id=settlement.run_id, **later)
         except ProjectError as error:
@@ -257,8 +259,8 @@ class ServedStore:
 
     async def refusals(self) -> tuple[RefusalGroup, ...]:
         """Refused and deferred candidates by host and reason, the largest first."""
-        found = await self._ask("refusals")
-        return tuple(RefusalGroup(**{**row, "reason": Reason(row["reason"])}) for row in found)
+        found, now = await self._ask("refusals"), self._clock()
+        return tuple(a.refusals_from(row, now) for row in found)
 
     async def retry(self, host: str | None = None, reason: str | None = None) -> int:
         """Forget matching refusals, and the mark or parking that rested on them."""

@@ -148,7 +148,7 @@ END $$;
 CREATE FUNCTION public.image_backfill_outcomes_of(vehicle uuid) RETURNS jsonb LANGUAGE sql STABLE AS $$
   SELECT COALESCE(jsonb_agg(jsonb_build_object(
     'source_url', o.source_url, 'host', o.host, 'result', o.result, 'reason', o.reason, 'detail', o.detail, 'attempts', o.attempts,
-    'retry_at', extract(epoch FROM o.retry_at)) ORDER BY o.at, o.url_key), '[]')
+    'retry_in', extract(epoch FROM o.retry_at - clock_timestamp())) ORDER BY o.at, o.url_key), '[]')
   FROM public.image_backfill_outcomes o WHERE o.vehicle_id = vehicle
 $$;
 

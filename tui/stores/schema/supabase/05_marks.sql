@@ -23,11 +23,12 @@ BEGIN
 END $$;
 
 -- Remembers outcomes, the last word on each URL, sees to the primary image, ends the lease: behind complete, fail and
--- release. Said again after an answer got lost, even while it is still at it, it does nothing more.
+-- release. `retry_in`: seconds until the vehicle, or in `outcomes` the URL, may be tried again. Said again after an answer got lost, even while it is still at it, it does nothing more.
 CREATE FUNCTION public.image_backfill_settle(
-  vehicle uuid, token uuid, outcomes jsonb, run text, completed boolean, failed boolean, retry timestamptz
+  vehicle uuid, token uuid, outcomes jsonb, run text, completed boolean, failed boolean, retry_in double precision
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
+  at CONSTANT timestamptz := clock_timestamp();
   ended uuid;
   grown boolean;
   has_images boolean;
@@ -40,7 +41,7 @@ BEGIN
   PERFORM public.image_backfill_fence(vehicle, token);
   INSERT INTO public.image_backfill_outcomes AS known (vehicle_id, source_url, host, result, reason, detail, attempts, retry_at, run_id)
   SELECT DISTINCT ON (o.said->>'source_url') vehicle, o.said->>'source_url', o.said->>'host', o.said->>'result', o.said->>'reason',
-    COALESCE(o.said->>'detail', ''), COALESCE((o.said->>'attempts')::int, 0), to_timestamp((o.said->>'retry_at')::float8), run
+    COALESCE(o.said->>'detail', ''), COALESCE((o.said->>'attempts')::int, 0), at + make_interval(secs => (o.said->>'retry_in')::float8), run
   FROM jsonb_array_elements(outcomes) WITH ORDINALITY AS o (said, place) ORDER BY o.said->>'source_url', o.place DESC
   ON CONFLICT (vehicle_id, url_key) DO UPDATE SET host = excluded.host, result = excluded.result, reason = excluded.reason,
     detail = excluded.detail, attempts = excluded.attempts, retry_at = excluded.retry_at, run_id = excluded.run_id, at = excluded.at;
@@ -57,7 +58,7 @@ BEGIN
       'images_backfilled_at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')));
   END IF;
   UPDATE public.image_backfill_jobs j SET
-    parked = failed AND NOT grown, marked = j.marked OR (completed AND NOT grown), retry_at = retry,
+    parked = failed AND NOT grown, marked = j.marked OR (completed AND NOT grown), retry_at = at + make_interval(secs => retry_in),
     finals = (SELECT count(*) FROM public.image_backfill_outcomes o WHERE o.vehicle_id = vehicle AND o.result <> 'deferred'),
     lease_token = NULL, lease_until = NULL, lease_gallery = NULL, worker = NULL, run_id = NULL, settled_token = token
   WHERE j.vehicle_id = vehicle;
@@ -71,18 +72,18 @@ RETURNS void LANGUAGE sql AS $$ SELECT public.image_backfill_settle(vehicle, tok
 CREATE FUNCTION public.image_backfill_fail(vehicle uuid, token uuid, outcomes jsonb DEFAULT '[]', run_id text DEFAULT '')
 RETURNS void LANGUAGE sql AS $$ SELECT public.image_backfill_settle(vehicle, token, outcomes, run_id, false, true, NULL) $$;
 
--- There is more to do: the vehicle may be claimed again, at once or from a time on (seconds since the epoch).
+-- There is more to do: the vehicle may be claimed again, at once or after some seconds.
 CREATE FUNCTION public.image_backfill_release(
-  vehicle uuid, token uuid, outcomes jsonb DEFAULT '[]', run_id text DEFAULT '', retry_at double precision DEFAULT NULL)
+  vehicle uuid, token uuid, outcomes jsonb DEFAULT '[]', run_id text DEFAULT '', retry_in double precision DEFAULT NULL)
 RETURNS void LANGUAGE sql AS $$
-  SELECT public.image_backfill_settle(vehicle, token, outcomes, run_id, false, false, to_timestamp(retry_at))
+  SELECT public.image_backfill_settle(vehicle, token, outcomes, run_id, false, false, retry_in)
 $$;
 
 -- Refused and deferred candidates by host and reason, the largest group first.
 CREATE FUNCTION public.image_backfill_refusals() RETURNS jsonb LANGUAGE sql STABLE AS $$
   SELECT COALESCE(jsonb_agg(to_jsonb(g) ORDER BY g.images DESC, g.host, g.reason), '[]') FROM (
     SELECT o.host, o.reason, count(*) AS images, count(DISTINCT o.vehicle_id) AS vehicles, min(o.source_url) AS example_url,
-      extract(epoch FROM min(o.retry_at)) AS retry_at
+      extract(epoch FROM min(o.retry_at) - clock_timestamp()) AS retry_in
     FROM public.image_backfill_outcomes o WHERE o.result IN ('refused', 'deferred') AND o.reason IS NOT NULL
     GROUP BY o.host, o.reason) g
 $$;
