@@ -14,13 +14,19 @@ from tui.stores.schema import drop_script, install_script
 @contextmanager
 def our_sql(project: Project) -> Iterator[Project]:
     """The project with our SQL for as long as the block lasts; PostgREST knows it, and knows when it is gone."""
-    project.psql(install_script())
-    _wait_for(project, 200)
+    install_our_sql(project)
     try:
         yield project
     finally:
         project.gateway.reset()
         forget_our_sql(project)
+
+
+def install_our_sql(project: Project) -> None:
+    """Install our SQL; PostgREST knows it, and a load that began while it was being taken away is over."""
+    project.psql(install_script())
+    project.reload_schema()
+    _wait_for(project, 200)
 
 
 def forget_our_sql(project: Project) -> None:

@@ -218,6 +218,27 @@ async def test_a_parked_vehicle_says_why_and_is_left_alone(store: Store) -> None
     assert (await store.counts()).parked == 1
 
 
+async def test_what_has_an_image_of_ours_is_not_parked(store: Store) -> None:
+    await store.intake([listing("v")])
+    lease = await claim_one(store)
+    await store.record(lease, image(lease, source=store.source))
+    await store.settle(lease, Settlement((refused("http://a/2.jpg"),), parked=True))
+    assert (await only(store)).state is State.PARTIAL
+    assert len((await claim_one(store)).stored) == 1
+
+
+@pytest.mark.remote
+async def test_an_image_that_comes_late_ends_a_parking(store: Store, shelf: Shelf) -> None:
+    await store.intake([listing("v")])
+    lease = await claim_one(store)
+    await store.settle(lease, Settlement((refused("http://a/1.jpg"),), parked=True))
+    assert (await only(store)).state is State.PARKED
+    shelf.put_image(lease.vehicle.id, source=store.source)
+    await store.refresh()
+    assert (await only(store)).state is State.PARTIAL
+    assert len((await claim_one(store)).stored) == 1
+
+
 async def test_refusals_by_host_and_reason(store: Store) -> None:
     await store.intake([listing("v"), listing("w")])
     await park(store, refused("u2"), refused("u1"), refused("u3", Reason.GONE))

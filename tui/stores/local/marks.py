@@ -80,7 +80,7 @@ def settle(db: sqlite3.Connection, lease: Lease, settlement: Settlement, now: fl
         db.execute(
             "UPDATE image_backfill_jobs SET parked = ?, retry_at = ?, lease_token = NULL, lease_until = NULL,"
             " worker = NULL, run_id = NULL WHERE vehicle = ?",
-            (settlement.parked and not grown, settlement.retry_at, key),
+            (settlement.parked and not grown and not _has_ours(db, key), settlement.retry_at, key),
         )
 
 
@@ -127,6 +127,11 @@ def _choose_primary(db: sqlite3.Connection, vehicle_id: str, now: float) -> bool
 def _has_grown(db: sqlite3.Connection, lease: Lease) -> bool:
     row = db.execute("SELECT origin_metadata FROM vehicles WHERE id = ?", (lease.vehicle.id,)).fetchone()
     return any(url not in lease.gallery.urls for url in rows.gallery_of(row["origin_metadata"]))
+
+
+def _has_ours(db: sqlite3.Connection, key: int) -> bool:
+    (ours,) = db.execute("SELECT ours FROM image_backfill_jobs WHERE vehicle = ?", (key,)).fetchone()
+    return bool(ours)
 
 
 def _mark(db: sqlite3.Connection, key: int, now: float) -> None:

@@ -128,7 +128,7 @@ async def _probed(connection: Connection, organizations: tuple[str, ...]) -> dic
     wanted = {**_COLUMNS, **dict.fromkeys(organizations, _ORGANIZATIONS)}
     found = await asyncio.gather(*(_columns(connection, table, columns) for table, columns in wanted.items()))
     known = {name: Table(name, columns) for name, columns in zip(wanted, found, strict=True) if columns}
-    return known | ({f"rpc/{VERSION_FUNCTION}": Table("")} if await _is_installed(connection) else {})
+    return known | ({f"rpc/{VERSION_FUNCTION}": Table("")} if await is_installed(connection) else {})
 
 
 async def _look(connection: Connection, table: str, *columns: str) -> None:
@@ -153,7 +153,8 @@ async def _columns(connection: Connection, table: str, columns: tuple[str, ...])
     return frozenset(columns)
 
 
-async def _is_installed(connection: Connection) -> bool:
+async def is_installed(connection: Connection) -> bool:
+    """Whether the functions of our SQL are there. Raises ProjectError."""
     try:
         await connection.rpc(VERSION_FUNCTION)
     except ProjectError as error:

@@ -12,6 +12,7 @@ DECLARE
     WHERE f.vehicle_id = ANY (vehicles)
       AND (j.organization_id, j.is_public, j.title, j.search, j.listed, j.url_count, j.gallery, j.marked, j.stored, j.ours)
         IS DISTINCT FROM (f.organization_id, f.is_public, f.title, lower(f.title || ' ' || f.vin), f.listed, f.url_count, f.gallery, f.marked, f.stored, f.ours));
+  recalled uuid[];
   gone integer := 0;
 BEGIN
   IF EXISTS (
@@ -27,6 +28,9 @@ BEGIN
     RETURN gone;
   END IF;
   PERFORM FROM public.image_backfill_jobs j WHERE j.vehicle_id = ANY (stale) ORDER BY j.vehicle_id FOR UPDATE;
+  recalled := ARRAY(
+    SELECT v.id FROM public.vehicles v WHERE v.id = ANY (stale) AND v.origin_metadata ? 'image_backfill'
+      AND NOT EXISTS (SELECT FROM public.image_backfill_jobs j WHERE j.vehicle_id = v.id));
   WITH facts AS MATERIALIZED (
     SELECT f.*, lower(f.title || ' ' || f.vin) AS search FROM public.image_backfill_facts f WHERE f.vehicle_id = ANY (stale)),
   last AS MATERIALIZED (
@@ -37,8 +41,8 @@ BEGIN
       organization_id = f.organization_id, rank = CASE WHEN j.organization_id = f.organization_id THEN j.rank ELSE last.rank + 1 END,
       is_public = f.is_public, title = f.title, search = f.search, listed = f.listed, url_count = f.url_count,
       gallery = f.gallery, marked = f.marked, stored = f.stored, ours = f.ours,
-      -- Another gallery is a new chance.
-      parked = j.parked AND j.gallery = f.gallery, retry_at = CASE WHEN j.gallery = f.gallery THEN j.retry_at END
+      -- Another gallery is a new chance, and what has an image of ours is not parked, however late that came.
+      parked = j.parked AND j.gallery = f.gallery AND f.ours = 0, retry_at = CASE WHEN j.gallery = f.gallery THEN j.retry_at END
     FROM facts f JOIN last USING (organization_id) WHERE j.vehicle_id = f.vehicle_id)
   INSERT INTO public.image_backfill_jobs
     (vehicle_id, organization_id, rank, is_public, title, search, listed, url_count, gallery, marked, stored, ours, finals)
@@ -49,6 +53,9 @@ BEGIN
   WHERE NOT EXISTS (SELECT FROM public.image_backfill_jobs j WHERE j.vehicle_id = f.vehicle_id)
   ORDER BY f.vehicle_id -- whoever else does the same waits instead of locking each other out
   ON CONFLICT (vehicle_id) DO NOTHING;
+  IF recalled <> '{}' THEN
+    PERFORM public.image_backfill_recall(recalled);
+  END IF;
   RETURN gone + cardinality(stale);
 END $$;
 

@@ -109,6 +109,7 @@ BEGIN
     EXIT WHEN ids = '{}';
     -- The sidecar may be behind the rows: what is leased is checked against them.
     PERFORM public.image_backfill_take_in(ids);
+    PERFORM public.image_backfill_heed(ids);
     WITH leased AS (
       UPDATE public.image_backfill_jobs j SET lease_token = key,
         lease_until = clock_timestamp() + make_interval(secs => ttl), lease_gallery = j.gallery, worker = claimant, run_id = run, retry_at = NULL

@@ -53,12 +53,16 @@ BEGIN
   -- The row is locked before its gallery is looked at: whoever extends it does so before or after the mark.
   SELECT v.origin_metadata INTO metadata FROM public.vehicles v WHERE v.id = vehicle FOR NO KEY UPDATE;
   SELECT j.lease_gallery <> public.image_backfill_digest(metadata) INTO grown FROM public.image_backfill_jobs j WHERE j.vehicle_id = vehicle;
+  -- A worker without this may have written an image after it had lost its lease.
+  failed := failed AND NOT grown AND NOT EXISTS (SELECT FROM public.image_backfill_facts f WHERE f.vehicle_id = vehicle AND f.ours > 0);
   IF completed AND NOT grown THEN
     PERFORM public.image_backfill_write_metadata(vehicle, jsonb_build_object('images_backfilled', true,
-      'images_backfilled_at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')));
+      'images_backfilled_at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')), ARRAY['image_backfill']);
+  ELSIF metadata ? 'image_backfill' THEN
+    PERFORM public.image_backfill_write_metadata(vehicle, '{}', ARRAY['image_backfill']);
   END IF;
   UPDATE public.image_backfill_jobs j SET
-    parked = failed AND NOT grown, marked = j.marked OR (completed AND NOT grown), retry_at = at + make_interval(secs => retry_in),
+    parked = failed, marked = j.marked OR (completed AND NOT grown), retry_at = at + make_interval(secs => retry_in),
     finals = (SELECT count(*) FROM public.image_backfill_outcomes o WHERE o.vehicle_id = vehicle AND o.result <> 'deferred'),
     lease_token = NULL, lease_until = NULL, lease_gallery = NULL, worker = NULL, run_id = NULL, settled_token = token
   WHERE j.vehicle_id = vehicle;
@@ -126,8 +130,9 @@ DECLARE
   changed integer;
 BEGIN
   -- A marked vehicle has candidates without an outcome again, so its mark would not be true.
-  PERFORM public.image_backfill_write_metadata(j.vehicle_id, '{}', ARRAY['images_backfilled', 'images_backfilled_at'])
-  FROM public.image_backfill_jobs j WHERE j.vehicle_id = ANY (ids) AND j.marked;
+  PERFORM public.image_backfill_write_metadata(j.vehicle_id, '{}', ARRAY['images_backfilled', 'images_backfilled_at', 'image_backfill'])
+  FROM public.image_backfill_jobs j JOIN public.vehicles v ON v.id = j.vehicle_id
+  WHERE j.vehicle_id = ANY (ids) AND (j.marked OR v.origin_metadata ? 'image_backfill');
   UPDATE public.image_backfill_jobs j SET parked = false, retry_at = NULL, marked = false,
     finals = (SELECT count(*) FROM public.image_backfill_outcomes o WHERE o.vehicle_id = j.vehicle_id AND o.result <> 'deferred')
   WHERE j.vehicle_id = ANY (ids);

@@ -134,7 +134,7 @@ class Marking:
 
     def _settling(self, lease: Lease, settlement: Settlement, live: Live, primary: str, at: str) -> Edit:
         grown = any(url not in lease.gallery.urls for url in live.gallery)
-        marked, parked = settlement.backfilled and not grown, settlement.parked and not grown
+        marked, parked = settlement.backfilled and not grown, settlement.parked and not grown and not live.seen.ours
         outcomes = {outcome.source_url: outcome for outcome in (*live.remembered.outcomes, *settlement.outcomes)}
         # What an image row tells by itself is not said twice.
         told = self._vehicles.stored_urls(live, live.gallery)

@@ -75,8 +75,9 @@ class Remembered:
 
 def digest(gallery: Sequence[object]) -> str:
     """Another text for another list of URLs."""
-    content = json.dumps(list(gallery), sort_keys=True).encode()
-    return hashlib.blake2b(content, digest_size=8).hexdigest()
+    # As the database writes a list of texts, so that our SQL comes to the same.
+    content = json.dumps(list(gallery), ensure_ascii=False).encode(errors="replace")
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def hold_of(told: object) -> Hold | None:

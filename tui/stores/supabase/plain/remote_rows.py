@@ -205,7 +205,8 @@ class Vehicles:
             stored=stored,
             ours=ours,
             finals=_finals(remembered, ours),
-            parked=remembered.parked and waits,
+            # A worker that had lost its lease may have written an image later.
+            parked=remembered.parked and waits and not ours,
             retry_at=remembered.retry_at if waits else None,
             hold=remembered.hold and self._held(remembered.hold),
             outcomes=remembered.outcomes,

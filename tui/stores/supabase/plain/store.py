@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import BinaryIO
@@ -34,7 +35,7 @@ from tui.model import (
     Wish,
     Workload,
 )
-from tui.stores import StoreError
+from tui.stores import LeaseLost, StoreError
 from tui.stores.local import mirroring
 from tui.stores.merging import id_of
 from tui.stores.supabase import objects
@@ -46,10 +47,10 @@ from tui.stores.supabase.plain.mirror import Mirror
 from tui.stores.supabase.plain.pictures import stored_images, with_sources
 from tui.stores.supabase.plain.project_clock import ProjectClock
 from tui.stores.supabase.plain.remote_rows import Vehicles, unguarded
-from tui.stores.supabase.plain.rest import Rest
+from tui.stores.supabase.plain.rest import Rest, few_at_once
 from tui.stores.supabase.plain.soft_leases import SoftLeases
 from tui.stores.supabase.plain.wishes import Wishes
-from tui.stores.supabase.shape import Shape, admitted_source
+from tui.stores.supabase.shape import Shape, admitted_source, is_installed
 
 _NOTICE = (
     "This project has none of our SQL: all goes slower, of workers elsewhere only what they hold is known, and the "
@@ -245,7 +246,16 @@ class PlainStore:
     async def claim(self, scope: Scope, limit: int, *, worker: str, run_id: str, ttl: float) -> tuple[Lease, ...]:
         """Lease up to `limit` vehicles for `ttl` seconds, organizations taking turns."""
         await self._write()
-        return await self._leases.claim(scope, limit, worker, run_id, ttl)
+        leases = await self._leases.claim(scope, limit, worker, run_id, ttl)
+        # Looked at once the leases are written: whoever claims by our SQL from now on sees them.
+        if await is_installed(self._connection):
+            await few_at_once(self._let_go(lease) for lease in leases)
+            raise StoreError(f"The project {self._connection.url} has our SQL now: start again, and it is used.")
+        return leases
+
+    async def _let_go(self, lease: Lease) -> None:
+        with contextlib.suppress(LeaseLost):
+            await self._marking.settle(lease, Settlement())
 
     async def renew(self, leases: Sequence[Lease], ttl: float) -> frozenset[str]:
         """Prolong leases to `ttl` seconds from now once they are half over; the vehicles whose lease is lost."""
