@@ -228,6 +228,51 @@ async def test_a_retry_of_many_goes_by_parts(project: Project) -> None:
     await store.close()
 
 
+CROWDED = """
+create function crowded() returns trigger language plpgsql as $$ begin
+  if (select count(*) > 100 from rows) then
+    raise exception 'canceling statement due to statement timeout' using errcode = '57014';
+  end if;
+  return null;
+end $$;
+create trigger crowded after insert on image_backfill_jobs
+  referencing new table as rows for each statement execute function crowded();
+create trigger crowded after delete on image_backfill_outcomes
+  referencing old table as rows for each statement execute function crowded();
+"""
+
+
+@pytest.fixture
+def crowded(project: Project) -> Iterator[Project]:
+    """A project whose statement timeout leaves time for a hundred vehicles in one statement."""
+    project.psql(CROWDED)
+    yield project
+    project.sql("drop function crowded cascade")
+
+
+async def test_what_takes_too_long_at_once_goes_by_smaller_parts(crowded: Project) -> None:
+    made = 'insert into vehicles (origin_metadata) select \'{"image_urls": ["a"]}\' from generate_series(1, 450)'
+    crowded.sql(made)
+    store = await opened(crowded)
+    assert (await store.counts()).needing == 450
+    crowded.sql(made)
+    await store._sync.catch_up(at_once=True)
+    assert (await store.counts()).needing == 900
+    await store.intake([listing(f"v{n}") for n in range(150)])
+    assert (await store.counts()).needing == 1050
+    crowded.sql("update image_backfill_jobs set parked = true")
+    crowded.sql(
+        "insert into image_backfill_outcomes (vehicle_id, source_url, host, result, reason)"
+        " select vehicle_id, 'u', 'a', 'refused', 'gone' from image_backfill_jobs"
+    )
+    assert await store.retry(host="a") == 1050
+    tries = len(crowded.gateway.requests("rpc/image_backfill_"))
+    assert tries < 120, "nothing is asked for again that was too much, and portions grow again"
+    crowded.gateway.fault("rpc/image_backfill_keep_bookmarks", Answer(500, {"code": "57014", "message": "timeout"}))
+    await store.refresh()
+    await store.close()
+
+
 @pytest.fixture
 def installable(lean: Project) -> Iterator[Project]:
     """A project without our SQL, and without it afterwards."""

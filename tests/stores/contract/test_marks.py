@@ -257,7 +257,8 @@ async def test_the_earliest_retry_of_a_group(store: Store, shelf: Shelf) -> None
     waits = [Outcome(f"u{n}", "a", Result.DEFERRED, Reason.TIMEOUT, "", due + n, 1) for n in range(3)]
     await store.settle(await claim_one(store), Settlement(tuple(waits), retry_at=due))
     (group,) = await store.refusals()
-    assert (group.images, group.vehicles, group.retry_at) == (3, 1, pytest.approx(due, abs=5))
+    assert (group.images, group.vehicles) == (3, 1)
+    assert group.retry_at == pytest.approx(due, abs=5)
 
 
 async def test_retry_forgets_what_matches_and_frees_its_vehicles(store: Store) -> None:

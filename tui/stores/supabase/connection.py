@@ -80,14 +80,21 @@ class Connection:
         return self._troubles.text
 
     async def rpc(
-        self, function: str, arguments: Mapping[str, object] | None = None, *, patience: float | None = None
+        self,
+        function: str,
+        arguments: Mapping[str, object] | None = None,
+        *,
+        patience: float | None = None,
+        once: str = "",
     ) -> Any:
         """What a function of the database returns, decoded from JSON ([] where it returns nothing).
 
-        Raises LeaseLost where the function says so, ProjectError otherwise.
+        Raises LeaseLost where the function says so, ProjectError otherwise; at once where the code is that of `once`,
+        since the caller then asks for something else.
         """
         body = dict(arguments or {})
-        return (await self.ask(lambda client: client.rpc(function, body), patience=patience)).data
+        answer = await self.call(lambda client: client.rpc(function, body).execute(), patience=patience, once=once)
+        return answer.data
 
     async def ask(self, build: Callable[[AsyncClient], Request[T]], *, patience: float | None = None) -> T:
         """The answer to a request, which is built afresh for each try. Raises as `call` does."""
@@ -112,13 +119,15 @@ class Connection:
         *,
         service: str = "database",
         patience: float | None = None,
+        once: str = "",
     ) -> T:
         """What `attempt` gives, tried again while its faults pass; `service` groups calls that recover together.
 
         `patience` is the time of the whole call in seconds, whatever happens; without it a call is not tried again
-        after the connection's own patience. Raises ProjectError, and LeaseLost where a function of ours says so.
+        after the connection's own patience. A fault of the code `once` ends it at once. Raises ProjectError, and
+        LeaseLost where a function of ours says so.
         """
-        tries = _Tries(self._waits, patience)
+        tries = _Tries(self._waits, patience, once)
         try:
             while True:
                 answer, fault = await self._try(attempt, tries.left)
@@ -160,8 +169,9 @@ class Connection:
 class _Tries:
     """The tries of one call so far."""
 
-    def __init__(self, waits: Waits, patience: float | None) -> None:
+    def __init__(self, waits: Waits, patience: float | None, once: str) -> None:
         self._waits = waits
+        self._once = once
         self._patience = patience
         self._began = waits.clock()
         self._last: Fault | None = None
@@ -189,7 +199,7 @@ class _Tries:
 
     def delay(self, fault: Fault) -> float | None:
         """Seconds until the next try; None where there will be none."""
-        if not fault.passing or self._failures == fault.tries:
+        if not fault.passing or self._failures == fault.tries or fault.code == self._once:
             return None
         delay = self._waits.delay(self._failures, fault.retry_after)
         patience = self._waits.patience if self._patience is None else self._patience

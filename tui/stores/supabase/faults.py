@@ -22,6 +22,7 @@ MISSING_FUNCTION = frozenset({"42883", "PGRST202"})
 DENIED = frozenset({"42501"})
 LEASE_LOST = "BF001"
 """What the functions of our SQL raise when a lease is lost."""
+STATEMENT_TIMEOUT = "57014"
 SILENCE = "silence"
 """A call with a time of its own, of which it is all used up."""
 
@@ -97,10 +98,10 @@ _PASSING: dict[str, str] = {
     "LockTimeout": "is writing the same object for somebody else",
     "DatabaseTimeout": "has no free connection to its database",
 }
-_OWN = frozenset({"40001", "40P01", "55P03", "57014", "ResourceLocked", "LockTimeout"})
+_OWN = frozenset({"40001", "40P01", "55P03", STATEMENT_TIMEOUT, "ResourceLocked", "LockTimeout"})
 
 _FEW: dict[str, tuple[str, str]] = {
-    "57014": (
+    STATEMENT_TIMEOUT: (
         "stopped a statement that took longer than it allows",
         "raise statement_timeout for the service role, or install the SQL that `backfill-tui schema` prints",
     ),

@@ -41,7 +41,7 @@ from tui.stores.supabase.connection import Connection
 from tui.stores.supabase.faults import ProjectError
 from tui.stores.supabase.intake import intake
 from tui.stores.supabase.shape import Shape
-from tui.stores.supabase.sync import Sync, parts
+from tui.stores.supabase.sync import AT_ONCE, Portions, Sync, parts
 
 _NO_IMAGE = "BF002"
 
@@ -93,9 +93,12 @@ class ServedStore:
     async def _ask(self, function: str, **arguments: object) -> Any:
         return await self._connection.rpc(f"image_backfill_{function}", a.sound(arguments))
 
-    async def _write(self, function: str, **arguments: object) -> Any:
+    def _writable(self) -> None:
         if self.read_only:
             raise StoreError(f"{self.label} is open read-only: nothing was written.")
+
+    async def _write(self, function: str, **arguments: object) -> Any:
+        self._writable()
         return await self._ask(function, **arguments)
 
     # What the screens ask
@@ -230,8 +233,7 @@ class ServedStore:
 
     async def put_object(self, path: str, content: BinaryIO, mime_type: str) -> str:
         """Upload an object and give its public URL; raises `Refusal` where the bucket will not have this one."""
-        if self.read_only:
-            raise StoreError(f"{self.label} is open read-only: nothing was written.")
+        self._writable()
         return await objects.put(self._connection, path, content, mime_type)
 
     async def record(self, lease: Lease, image: StoredImage) -> bool:
@@ -264,10 +266,13 @@ class ServedStore:
 
     async def retry(self, host: str | None = None, reason: str | None = None) -> int:
         """Forget matching refusals, and the mark or parking that rested on them."""
-        answer = await self._write("retry", for_host=host, for_reason=reason)
+        self._writable()
+        portions = Portions(self._connection, "image_backfill_retry", AT_ONCE)
+        wanted = a.sound({"for_host": host, "for_reason": reason})
+        answer = await portions.ask(wanted)
         vehicles = answer["vehicles"]
         while answer["more"]:
-            answer = await self._write("retry", for_host=host, for_reason=reason, began=answer["began"])
+            answer = await portions.ask({**wanted, "began": answer["began"]})
             vehicles += answer["vehicles"]
         return int(vehicles)
 
@@ -301,8 +306,7 @@ class ServedStore:
     async def intake(self, listings: Iterable[Listing]) -> IntakeReport:
         """Write a batch of listings; they are taken from `listings` in a thread."""
         batch = await asyncio.to_thread(list, listings)
-        if self.read_only:
-            raise StoreError(f"{self.label} is open read-only: nothing was written.")
+        self._writable()
         report = await intake(self._connection, self._shape, batch)
         await self._sync.take_in(list({id_of(listing.identity) for listing in batch}))
         return report

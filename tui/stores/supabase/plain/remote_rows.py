@@ -14,7 +14,7 @@ from tui.model import Outcome, Result
 from tui.stores import StoreError
 from tui.stores.local.mirroring import Hold, Seen
 from tui.stores.reading import gallery_in, hosts_of
-from tui.stores.supabase.faults import DENIED, MISSING_COLUMN, ProjectError
+from tui.stores.supabase.faults import DENIED, MISSING_COLUMN, STATEMENT_TIMEOUT, ProjectError
 from tui.stores.supabase.plain.pictures import with_sources
 from tui.stores.supabase.plain.relations import Relations
 from tui.stores.supabase.plain.remembered import KEY, MARK, Remembered, digest
@@ -27,7 +27,6 @@ PAGE = 1_000
 IDS = 100
 """Ids in one URL, some 4 KB: routers cut at 8."""
 
-_STATEMENT_TIMEOUT = "57014"
 _NOT_KEPT = frozenset({"0A000", "XX000"})
 """What tables say that are kept in another way than PostgreSQL's own."""
 
@@ -135,7 +134,7 @@ class Vehicles:
             try:
                 return await self._parts(*terms, ("limit", str(self._size)))
             except ProjectError as error:
-                if error.code != _STATEMENT_TIMEOUT or self._size == 1:
+                if error.code != STATEMENT_TIMEOUT or self._size == 1:
                     raise
                 if not self.relations.give_up_embedding():
                     self._size = max(self._size // 4, 1)
