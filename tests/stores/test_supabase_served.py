@@ -408,7 +408,7 @@ async def test_sql_of_a_newer_program_is_not_used(project: Project) -> None:
 
 async def test_sql_that_is_listed_and_gone_is_not_used(project: Project) -> None:
     gone = {"code": "PGRST202", "message": "Could not find the function public.image_backfill_health"}
-    project.gateway.fault("POST /rest/v1/rpc/image_backfill_health", Answer(404, gone))
+    project.gateway.fault("POST /rest/v1/rpc/image_backfill_health", Answer(404, gone), times=None)
     store = await open_store("supabase", Settings(supabase_url=project.url, supabase_key=Secret(project.secret_key)))
     assert not isinstance(store, ServedStore)
     await store.close()

@@ -41,12 +41,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def _opens_fast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with few_authorities(tmp_path_factory.mktemp("authorities")), known_shapes():
+    with few_authorities(tmp_path_factory.mktemp("authorities")):
+        yield
+
+
+@pytest.fixture
+def _known_shapes() -> Iterator[None]:
+    with known_shapes():
         yield
 
 
 @pytest_asyncio.fixture
-async def shelf(request: pytest.FixtureRequest, tmp_path: Path, _opens_fast: None) -> AsyncIterator[Shelf]:
+async def shelf(
+    request: pytest.FixtureRequest, tmp_path: Path, _opens_fast: None, _known_shapes: None
+) -> AsyncIterator[Shelf]:
     """An empty store of one kind."""
     kind: str = request.param
     shelf: Shelf

@@ -287,15 +287,20 @@ def few_authorities(folder: Path) -> Iterator[None]:
         yield
 
 
+_shapes: dict[str, Shape] = {}
+
+
 @contextmanager
 def known_shapes() -> Iterator[None]:
-    """The shape of each project is found out once: to describe itself, PostgREST takes longer than a test."""
-    shapes: dict[str, Shape] = {}
+    """The shape of each project is found out once: to describe itself, PostgREST takes longer than a test.
+
+    It is for projects that stay as they are.
+    """
 
     async def discover(connection: Connection, organizations_table: str = "") -> Shape:
-        if connection.url not in shapes:
-            shapes[connection.url] = await shape.discover(connection, organizations_table)
-        return shapes[connection.url]
+        if connection.url not in _shapes:
+            _shapes[connection.url] = await shape.discover(connection, organizations_table)
+        return _shapes[connection.url]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(supabase, "discover", discover)
