@@ -12,9 +12,12 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from textual.worker import WorkerCancelled
 
 from tui.app.app import BackfillApp
 from tui.app.doors import Doors
@@ -182,7 +185,10 @@ async def settled(app: BackfillApp) -> None:
     pilot: Pilot[None] = Pilot(app)
     for _ in range(3):
         await pilot.pause()
-        await app.workers.wait_for_complete()
+        while app.workers:
+            with suppress(WorkerCancelled):  # another one has taken its place
+                await app.workers.wait_for_complete()
+            await pilot.pause()
         await pilot.pause()
 
 

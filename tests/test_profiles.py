@@ -58,9 +58,15 @@ def test_a_url_and_a_key_make_the_project_the_store(environ: dict[str, str], tmp
     assert not settings.lacks
 
 
-@pytest.mark.parametrize("only", AMBIENT)
-def test_half_of_it_leaves_the_local_store(environ: dict[str, str], tmp_path: Path, only: str) -> None:
-    assert load(environ | {only: AMBIENT[only]}, tmp_path).store == default_store()
+def test_a_key_without_a_project_leaves_the_local_store(environ: dict[str, str], tmp_path: Path) -> None:
+    named = {name: value for name, value in AMBIENT.items() if name != "SUPABASE_URL"}
+    assert load(environ | named, tmp_path).store == default_store()
+
+
+def test_a_project_without_a_key_is_not_worked_on_elsewhere(environ: dict[str, str], tmp_path: Path) -> None:
+    settings = load(environ | {"SUPABASE_URL": AMBIENT["SUPABASE_URL"]}, tmp_path)
+    assert settings.store == "supabase"
+    assert "there is no key for https://ambient.supabase.co" in settings.lacks
 
 
 def test_a_store_that_was_chosen_wins_over_the_project(environ: dict[str, str], tmp_path: Path) -> None:

@@ -71,9 +71,19 @@ async def test_leaving_the_run_screen_does_not_end_the_run(app: BackfillApp, web
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, InventoryScreen))
         assert app.running
-        assert "▶ running" in shown(app)
+        await until(pilot, lambda: "▶ running" in shown(app))
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, RunScreen))
+
+
+async def test_a_run_is_shown_again_after_a_window_that_was_too_small(app: BackfillApp, web: Web) -> None:
+    async with driven(app) as pilot:
+        await held(pilot, app, web)
+        await until(pilot, lambda: "images/s" in shown(app))
+        await pilot.resize_terminal(60, 12)
+        await until(pilot, lambda: "images/s" not in shown(app))
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "images/s" in shown(app))
 
 
 async def test_p_says_that_it_is_pausing_until_it_is_true(app: BackfillApp, web: Web) -> None:

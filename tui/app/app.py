@@ -276,7 +276,7 @@ class BackfillApp(DeploymentApp):
         else:
             question = ConfirmScreen(
                 "A run is going on",
-                "Quitting ends the requests in flight, releases the rest and keeps what is stored.",
+                "Quitting lets the requests in flight end, releases the rest and keeps what is stored.",
                 "Quit and drain",
             )
             self.push_screen(question, self._quit_and_drain)

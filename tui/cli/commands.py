@@ -87,23 +87,26 @@ def _closing_words(snapshot: Snapshot) -> str:
 
 
 async def _dry_run(session: Session, options: RunOptions, *, as_json: bool) -> int:
-    results = []
+    results, images = [], 0
     async for planned in plan(session.store, options):
         results.append(planned.result)
+        images += planned.to_store
         if not as_json:
             data(_plan_words(planned))
     if as_json:
         answer(report.dry_run_object(results))
     else:
-        images = sum(result.image_urls_count for result in results)
-        talk(f"{plural(len(results), 'vehicle')}, {plural(images, 'candidate')}; nothing was written")
+        talk(f"{plural(len(results), 'vehicle')}, {plural(images, 'image')} to store; nothing was written")
     return RAN
 
 
 def _plan_words(planned: PlannedVehicle) -> str:
     vehicle = planned.vehicle
     lines = [f"{clean(vehicle.title)}  {vehicle.id}  {vehicle.state.words}"]
-    lines += [f"  {c.position + 1:>3}  {clean(c.url)}" for c in planned.candidates.chosen]
+    lines += [
+        f"  {c.position + 1:>3}  {clean(c.url)}" + ("  done before" if c.url in planned.settled else "")
+        for c in planned.candidates.chosen
+    ]
     lines += [f"    –  {clean(left.url)[:100]}  {left.words}" for left in planned.candidates.left_out]
     return "\n".join(lines)
 

@@ -70,7 +70,8 @@ def _ambient(found: _Found) -> Settings:
     settings = Settings(**merged | {"profile": ""})  # type: ignore[arg-type]
     if settings.key_variable:
         settings = replace(settings, supabase_key=_key_in(settings.key_variable, found))
-    if "store" not in merged and settings.supabase_url and settings.supabase_key:
+    # Without its key as well: whoever names a project must not find the work done on another store.
+    if "store" not in merged and settings.supabase_url:
         return replace(settings, store="supabase")
     return settings
 

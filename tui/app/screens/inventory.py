@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
@@ -378,11 +379,11 @@ class InventoryScreen(BaseScreen):
             self.backfill.start_run(self.scope)
 
     def action_resume(self) -> None:
-        """Run again what an interrupted run was about."""
-        if self.unfinished is not None:
-            options = self.unfinished.options
-            self.backfill.options = options
-            self.backfill.start_run(options.scope)
+        """Go on with what an interrupted run was about, for as many vehicles as it did not come to."""
+        if (record := self.unfinished) is not None:
+            left = max(1, record.options.limit - record.vehicles_done)
+            self.backfill.options = replace(record.options, limit=left)
+            self.backfill.start_run(record.options.scope)
 
     def action_failures(self) -> None:
         """Show refusals by host and reason."""

@@ -93,7 +93,7 @@ def total_line(found: Sequence[Row], asked: bool, now: float) -> Line:
 def _numbers(holds: str, images: str, size: str, done: str, seen: str, width: int) -> str:
     """The narrower the list, the fewer."""
     text = right(holds, 6) + right(images, 10)
-    return text + (right(size, 10) if width >= NARROW else "") + right(done, 8) + right(seen, 11)
+    return text + (right(size, 10) if width >= NARROW else "") + right(done, 7) + " " + right(seen, 11)
 
 
 def _room(width: int) -> int:
@@ -141,9 +141,9 @@ def _counted(share: RunRecord, holding: int, seen: str, width: int, now: float) 
 
 
 def last_seen(share: RunRecord, now: float) -> str:
-    """`now`, or how long ago."""
+    """`now`, or about how long ago."""
     ago = now - share.seen_at
-    return "now" if ago < RECENT else f"{words.duration(ago)} ago"
+    return "now" if ago < RECENT else " ".join([*words.duration(ago).split()[:2], "ago"])
 
 
 def titles(member: Member) -> str:

@@ -79,9 +79,9 @@ class RunPage(Canvas):
         self.rows = 24
 
     def draw(self, width: int) -> Sequence[Line]:
-        """The page, empty before there is a run."""
+        """The page, empty before there is a run, and as it was where a window is too small to show any of it."""
         if self.seen is None or not width:
-            return ()
+            return self.lines
         return page(self.seen, width, self.rows, self.problem, elsewhere=self.elsewhere)
 
 

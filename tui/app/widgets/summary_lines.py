@@ -107,7 +107,7 @@ def _refusals(seen: Snapshot) -> list[Line]:
 
 def _placeholders(seen: Snapshot) -> list[Line]:
     told = [
-        (words.clean(shown.host), shown.vehicles, Ink.WARN, f"vehicles show {words.clean(shown.example_url)}")
+        (words.clean(shown.host), shown.vehicles, Ink.WARN, f" vehicles show {words.clean(shown.example_url)}")
         for shown in seen.placeholders[:5]
     ]
     return _rows("same", told)
