@@ -30,7 +30,7 @@ class Strain:
         self._share = 0.0
         self._signs = 0
         self._level = 0.0
-        self._said = self._asked = self._before = 0.0
+        self._said = self._asked = 0.0
 
     def answered(self) -> None:
         """It gave an answer."""
@@ -39,8 +39,6 @@ class Strain:
 
     def said(self, rate: float) -> bool:
         """It said so while it was asked `rate` times a second. Returns whether it is to be asked less often."""
-        if not self._said:
-            self._before = self._asked
         self._count(1)
         self._level += 1
         share = self._said / self._asked
@@ -55,7 +53,7 @@ class Strain:
 
     def eased(self) -> None:
         """It is asked at another rate from now on."""
-        self._level = self._said = self._asked = self._before = 0.0
+        self._level = self._said = self._asked = 0.0
 
     def _compare(self, rate: float, share: float) -> None:
         if rate <= SLOW and self._compared < math.inf:
@@ -68,11 +66,10 @@ class Strain:
         elif self._compared < math.inf:
             return
         self.of_urls = self._signs >= SIGNS
-        # A host with a limit lets many through at first, and hardly any from the first one on that it does not.
-        self._compared, self._share = rate, self._said / (self._asked - self._before)
+        self._compared, self._share = rate, share
 
     def _count(self, said: int) -> None:
         self._asked += 1
         self._said += said
         if self._asked >= MEMORY:
-            self._asked, self._said, self._before = self._asked / 2, self._said / 2, self._before / 2
+            self._asked, self._said = self._asked / 2, self._said / 2
