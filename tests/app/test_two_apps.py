@@ -2,21 +2,50 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import pytest
 from textual._context import active_app
 
-from tests.app.conftest import Dealers
+from tests.app.conftest import Dealers, listing
+from tests.stores.contract.shelves import plain_project, served_project
 from tests.support.pilot import driven, shown, until
+from tests.support.stack import Project, Stack
 from tests.support.web import Web
 from tui.app.app import BackfillApp
-from tui.app.doors import Doors
+from tui.app.doors import Doors, Opening
 from tui.app.screens.fleet import FleetScreen
 from tui.app.screens.summary import SummaryScreen
 from tui.model import Phase, RunOptions
+from tui.settings import Secret, Settings
+from tui.stores import open_store
+from tui.trickle.session import Session
 
 
-def another(dealers: Dealers) -> BackfillApp:
+async def on(project: Project, web: Web) -> Session:
+    settings = Settings(store="supabase", supabase_url=project.url, supabase_key=Secret(project.secret_key))
+    return Session(await open_store("supabase", settings), settings, "test", exempt=web.exempt)
+
+
+async def filled(project: Project, web: Web) -> Opening:
+    """Opens a project with the dealers' vehicles."""
+    session = await on(project, web)
+    await session.store.intake([listing(web, number, "Gulf Motorcars") for number in range(12)])
+    await session.close()
+    return partial(on, project, web)
+
+
+@pytest.fixture(params=["local", "served"])
+async def opening(request: pytest.FixtureRequest, dealers: Dealers, web: Web) -> Opening:
+    """Opens the dealers in a folder, or on a project with our SQL."""
+    if request.param == "local":
+        return dealers.session
+    return await filled(served_project(request.getfixturevalue("stack"), "served"), web)
+
+
+def another(opening: Opening) -> BackfillApp:
     options = RunOptions(pace="unlimited", batch_size=3)
-    return BackfillApp(Doors(dealers.session, dealers.session), dealers.session, options)
+    return BackfillApp(Doors(opening, lambda _: opening()), opening, options)
 
 
 def seen(app: BackfillApp) -> str:
@@ -32,8 +61,8 @@ def stands(app: BackfillApp) -> Phase | None:
     return app.snapshot.phase if app.snapshot else None
 
 
-async def test_two_apps_share_a_run_and_pause_and_stop_each_other(dealers: Dealers, web: Web) -> None:
-    one, other = another(dealers), another(dealers)
+async def test_two_apps_share_a_run_and_pause_and_stop_each_other(opening: Opening, web: Web) -> None:
+    one, other = another(opening), another(opening)
     async with driven(one, (120, 36)) as pilot, driven(other, (120, 36)) as second:
         await until(pilot, lambda: one.counts is not None and other.counts is not None)
         web.hold.clear()
@@ -61,3 +90,25 @@ async def test_two_apps_share_a_run_and_pause_and_stop_each_other(dealers: Deale
         await until(second, lambda: isinstance(other.screen, SummaryScreen))
         await until(second, lambda: "stopped from elsewhere" in seen(other))
         await until(pilot, lambda: not one.running)
+
+
+async def test_without_our_sql_an_app_pauses_and_stops_the_run_of_another(stack: Stack, web: Web) -> None:
+    opening = await filled(plain_project(stack, "plain"), web)
+    one, other = another(opening), another(opening)
+    async with driven(one, (120, 36)) as pilot, driven(other, (120, 36)) as second:
+        await until(pilot, lambda: one.counts is not None and other.counts is not None)
+        web.hold.clear()
+        await pilot.press("r")
+        await until(pilot, lambda: web.holding >= 3)
+        await second.press("F")
+        await until(second, lambda: isinstance(other.screen, FleetScreen) and "1 run · 1 worker" in seen(other))
+        await second.press("p")
+        await until(pilot, lambda: stands(one) is Phase.PAUSING and "Paused from elsewhere" in seen(one))
+        await until(second, lambda: "pausing" in seen(other))
+        await second.press("p")
+        await until(pilot, lambda: stands(one) is Phase.RUNNING)
+        await second.press("s", "right", "enter")
+        await until(pilot, lambda: stands(one) is Phase.STOPPING)
+        web.hold.set()
+        await until(pilot, lambda: not one.running)
+        await until(second, lambda: "No worker is at work." in seen(other))

@@ -54,6 +54,23 @@ async def test_a_body_left_unread_gives_its_turn_back(production: Project) -> No
     assert answer.status_code == 401
 
 
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_cancel_while_an_answer_is_being_closed_leaves_nothing_that_the_next_waits_for(
+    production: Project, steps: int
+) -> None:
+    url = f"{production.url}/rest/v1/vehicles"
+    async with httpx.AsyncClient(transport=Connections(production.url, 1)) as client:
+        async with client.stream("GET", url) as answer:
+            await anext(answer.aiter_raw())
+            closing = asyncio.create_task(answer.aclose())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            closing.cancel()
+            await asyncio.wait([closing])
+        async with asyncio.timeout(5):
+            assert (await client.get(url)).status_code == 401
+
+
 async def test_an_answer_may_outlive_its_client(production: Project) -> None:
     transport = Connections(production.url, 1)
     answer = await transport.handle_async_request(httpx.Request("GET", f"{production.url}/rest/v1/vehicles"))

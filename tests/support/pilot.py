@@ -72,9 +72,10 @@ async def driven(app: BackfillApp, size: tuple[int, int] = (80, 24)) -> AsyncIte
 async def _under_pilot(app: BackfillApp, size: tuple[int, int]) -> AsyncIterator[Pilot[None]]:
     async with app.run_test(size=size, notifications=True) as pilot:
         yield pilot
-        while app.running:
-            app.stop_run()
-            await pilot.pause()
-        for worker in [*app.workers]:
-            with suppress(WorkerCancelled):
-                await worker.wait()
+        async with asyncio.timeout(PATIENCE):
+            while app.running:
+                app.stop_run()
+                await pilot.pause()
+            for worker in [*app.workers]:
+                with suppress(WorkerCancelled):
+                    await worker.wait()

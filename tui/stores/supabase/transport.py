@@ -16,25 +16,30 @@ KEEPALIVE = 30.0
 
 
 class _Body(httpx.AsyncByteStream):
-    """An answer's body that says once when it has been closed."""
+    """An answer's body that says once that it has been closed, and whether that was undisturbed."""
 
-    def __init__(self, stream: httpx.AsyncByteStream, closed: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, stream: httpx.AsyncByteStream, closed: Callable[[bool], Awaitable[None]]) -> None:
         self._stream = stream
         self._closed = closed
+        self._calm = True
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        self._calm = False
         async for chunk in self._stream:
             yield chunk
+        self._calm = True
 
     async def aclose(self) -> None:
+        calm, self._calm = self._calm, False
         try:
             await self._stream.aclose()
+            self._calm = calm
         finally:
             closed, self._closed = self._closed, _nothing
-            await closed()
+            await closed(self._calm)
 
 
-async def _nothing() -> None:
+async def _nothing(_: bool) -> None:
     pass
 
 
@@ -64,7 +69,7 @@ class Connections(httpx.AsyncBaseTransport):
             await connection.aclose()
             raise
         assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - as every async transport's is
-        response.stream = _Body(response.stream, lambda: self._give_back(connection))
+        response.stream = _Body(response.stream, lambda calm: self._give_back(connection, calm=calm))
         return response
 
     async def aclose(self) -> None:
@@ -73,12 +78,16 @@ class Connections(httpx.AsyncBaseTransport):
         while self._idle:
             await self._idle.pop().aclose()
 
-    async def _give_back(self, connection: httpx.AsyncHTTPTransport) -> None:
+    async def _give_back(self, connection: httpx.AsyncHTTPTransport, *, calm: bool) -> None:
+        """Keep a connection for the next request, unless its pool may still hold the last one for under way.
+
+        That is so after a cancel in the midst of closing an answer; the next request would wait for ever.
+        """
         self._turns.release()
-        if self._over:
-            await connection.aclose()
-        else:
+        if calm and not self._over:
             self._idle.append(connection)
+        else:
+            await connection.aclose()
 
     def _new(self) -> httpx.AsyncHTTPTransport:
         limits = httpx.Limits(max_connections=1, keepalive_expiry=KEEPALIVE)
