@@ -1,13 +1,13 @@
 """How fast images come in, beside the programs that people would use instead, on the same photos from the same host.
 
-    python -m tests.bench.bench_images [peers] [limits] [growth] [--images N] [--rounds N] [--only PEER]
+    python -m tests.bench.bench_images [peers] [limits] [growth] [memory] [--images N] [--rounds N] [--only PEER]
 
 `peers`: a headless run (local store, pace unlimited, every check on; `--verify structure` beside those that check
 nothing; as many processes as the peer is given) and each peer on the PATH take turns; images/s and CPU seconds per
 1,000 images as whole programs and once they have started, peak memory of the largest process, and our ratio to each.
 `limits`: a host that is 50 ms away, one of which the operator set the rate, and one that allows 100 requests/s without
 having said so, as these hosts count; the latter two again on a busy machine. `growth`: what 1,000 images cost in runs
-of growing size.
+of growing size. `memory`: 64 requests at once, small photos and 50 MB of each format.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tests.bench.corpus import write_feed, write_photos
+from tests.bench.corpus import PER_VEHICLE, write_feed, write_large, write_photos
 from tests.bench.hosts import limited, nginx
 from tests.bench.measure import Cost, run
 from tests.bench.peers import PEERS, Peer
@@ -37,6 +37,9 @@ FEW = 200
 
 BUSY = 4
 """Processes that compute beside a run on a busy machine."""
+
+AT_ONCE = 64
+LARGEST = 64 * 1024 * 1024
 
 ENV = {"PYTHONPATH": str(REPOSITORY), "BACKFILL_ALLOW_NETWORKS": "127.0.0.0/8"}
 
@@ -152,14 +155,20 @@ def limits(photos: Path, names: Sequence[str]) -> None:
 
 def told(photos: Path, names: Sequence[str], rate: int) -> None:
     """A host whose rate the operator has set, by what the host counts."""
-    policy = f'[hosts."127.0.0.1"]\nrate = {rate}\nslots = 16\n'
-    with limited(photos, 0.0, 0) as (host, counted), emptied() as config:
-        (config / "backfill-tui").mkdir()
-        (config / "backfill-tui" / "config.toml").write_text(policy)
-        got = ours([f"{host}/{name}" for name in names], XDG_CONFIG_HOME=str(config))
+    with limited(photos, 0.0, 0) as (host, counted), policy(f"rate = {rate}\nslots = 16") as env:
+        got = ours([f"{host}/{name}" for name in names], **env)
     line(f"{rate}/s as set", [got])
     achieved = (counted["requests"] - 1) / counted["seconds"]
     print(f"    achieved {achieved / rate:.1%} of it, most in any second {counted['most in a second']:.0f}", flush=True)
+
+
+@contextmanager
+def policy(text: str) -> Iterator[dict[str, str]]:
+    """The environment of a run for whose host this stands in the settings."""
+    with emptied() as config:
+        (config / "backfill-tui").mkdir()
+        (config / "backfill-tui" / "config.toml").write_text(f'[hosts."127.0.0.1"]\n{text}\n')
+        yield {"XDG_CONFIG_HOME": str(config)}
 
 
 def untold(photos: Path, names: Sequence[str]) -> None:
@@ -193,9 +202,21 @@ def growth(photos: Path, names: Sequence[str], folder: Path, most: int) -> None:
             size *= 10
 
 
+def memory(photos: Path, names: Sequence[str], folder: Path) -> None:
+    """The peak at 64 requests at once; a large picture has more URLs than that, each of which is fetched and proved."""
+    with nginx(photos, folder / "nginx") as host, policy(f"slots = {AT_ONCE}") as env:
+        line(f"{len(names):,} photos, {AT_ONCE} at once", [ours([f"{host}/{name}" for name in names], **env)])
+        for name in write_large(photos):
+            urls = [f"{host}/{name}?{n}" for n in range(AT_ONCE + PER_VEHICLE)]
+            peak = ours(urls, BACKFILL_MAX_BYTES=str(LARGEST), **env).cost.peak
+            size = (photos / name).stat().st_size / 1e6
+            print(f"  {name + f', {len(urls)} URLs of it':<34} {size:>6.0f} MB each {peak:>38.0f} MB", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", choices=["peers", "limits", "growth"], default=["peers", "limits"])
+    parts = ["peers", "limits", "growth", "memory"]
+    parser.add_argument("parts", nargs="*", choices=parts, default=parts[:2])
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--most", type=int, default=100_000)
@@ -211,6 +232,8 @@ def main() -> None:
                 peers(photos, names, given.rounds, folder, given.only)
             elif part == "limits":
                 limits(photos, names)
+            elif part == "memory":
+                memory(photos, names, folder)
             else:
                 growth(photos, names, folder, given.most)
     finally:

@@ -6,8 +6,9 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFile, ImageFilter
 
 from tests.images.photos import drawing
 
@@ -25,6 +26,23 @@ def write_photos(folder: Path, count: int) -> list[str]:
         shot = shots[number % len(shots)]
         (folder / name).write_bytes(shot[:2] + _comment(f"copy {number}") + shot[2:])
     return names
+
+
+def write_large(folder: Path) -> list[str]:
+    """Write a picture of noise in each format that a browser shows, 20 to 50 MB; their names."""
+    side = 4000
+    noise = Image.merge("RGB", [Image.effect_noise((side, side), 90) for _ in range(3)])
+    ways: dict[str, dict[str, Any]] = {
+        "large.jpg": {"quality": 97, "subsampling": 0},
+        "large-progressive.jpg": {"quality": 97, "subsampling": 0, "progressive": True},
+        "large.png": {"compress_level": 1},
+        "large.webp": {"lossless": True, "method": 0},
+        "large.gif": {},
+    }
+    ImageFile.MAXBLOCK = 4 * side * side  # a scan of noise is longer than what Pillow takes for the longest
+    for name, way in ways.items():
+        noise.save(folder / name, **way)
+    return list(ways)
 
 
 def _shot(seed: int) -> bytes:
