@@ -92,6 +92,22 @@ async def test_two_apps_share_a_run_and_pause_and_stop_each_other(opening: Openi
         await until(pilot, lambda: not one.running)
 
 
+async def test_the_counts_of_an_app_that_shows_the_fleet_follow_what_another_does(opening: Opening, web: Web) -> None:
+    one, other = another(opening), another(opening)
+    async with driven(one, (120, 36)) as pilot, driven(other, (120, 36)) as second:
+        await until(pilot, lambda: one.counts is not None and other.counts is not None)
+        assert one.counts is not None
+        before = one.counts.backfilled
+        web.hold.clear()
+        await pilot.press("r")
+        await second.press("F")
+        await until(second, lambda: "1 run · 1 worker" in seen(other))
+        web.hold.set()
+        await until(pilot, lambda: one.trickle is not None and not one.running)
+        await until(pilot, lambda: one.counts is not None and one.counts.backfilled > before)
+        await until(second, lambda: other.counts == one.counts)
+
+
 async def test_without_our_sql_an_app_pauses_and_stops_the_run_of_another(stack: Stack, web: Web) -> None:
     opening = await filled(plain_project(stack, "plain"), web)
     one, other = another(opening), another(opening)

@@ -100,6 +100,21 @@ def test_eta_is_what_is_left_over_the_rate(progress: Progress, clock: Clock) -> 
     assert look(progress, Phase.PAUSED).eta is None
 
 
+def test_after_a_pause_the_rate_is_that_of_what_came_since(progress: Progress, clock: Clock) -> None:
+    progress.expect({"org": Workload(1, 100)})
+    view = lane(progress, 100)
+    clock.now += 30.4
+    progress.count(view, 0, outcome())
+    clock.now += 3
+    progress.resume()
+    assert look(progress).images_per_second <= 1
+    for index in range(1, 21):
+        clock.now += 0.1
+        progress.count(view, index, outcome())
+    assert look(progress).images_per_second == pytest.approx(10, rel=0.1)
+    assert look(progress).eta == pytest.approx(7.9, rel=0.1)
+
+
 def test_totals_follow_what_a_vehicle_turned_out_to_have(progress: Progress) -> None:
     progress.expect({"org": Workload(2, 40), "other": Workload(1, 5)})
     progress.correct_images(20, 17)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -183,9 +182,7 @@ class BackfillApp(DeploymentApp):
         if self.trickle is not None:
             self.snapshot = seen = self.trickle.snapshot()
             self._paused_here = self._paused_here and seen.phase in PAUSED
-        if self.clock() >= self.count_again_at:
-            self.count_again_at = math.inf
-            self.refresh_counts()
+        self.count_when_due()
 
     async def _run(self, trickle: Trickle) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -118,6 +119,14 @@ class DeploymentApp(App[None]):
         """Ask the store for its counts again."""
         if self.session is not None:
             start(self, "counts", self._count, self.session)
+
+    def count_when_due(self) -> bool:
+        """Ask for the counts again, unless that was a moment ago; whether they are asked for."""
+        if self.clock() < self.count_again_at:
+            return False
+        self.count_again_at = math.inf
+        self.refresh_counts()
+        return True
 
     async def _count(self, session: Session) -> None:
         began = self.clock()

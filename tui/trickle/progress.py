@@ -70,6 +70,7 @@ class Meter:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._start = clock()
+        self._rates_from = 0.0
         self._buckets: deque[tuple[int, int, int]] = deque(maxlen=HISTORY + 1)
 
     def add(self, size: int) -> None:
@@ -81,11 +82,16 @@ class Meter:
         else:
             self._buckets.append((second, 1, size))
 
+    def restart(self) -> None:
+        """Average over nothing that was before."""
+        self._rates_from = self._clock() - self._start
+
     def rates(self) -> tuple[float, float]:
-        """Events and bytes per second over the last `WINDOW` seconds."""
+        """Events and bytes per second over the last `WINDOW` seconds, as far as they are since the last `restart`."""
         elapsed = self._clock() - self._start
-        recent = [bucket for bucket in self._buckets if bucket[0] > elapsed - WINDOW]
-        span = max(1.0, min(elapsed, WINDOW))
+        since = max(elapsed - WINDOW, self._rates_from - 1)
+        recent = [bucket for bucket in self._buckets if bucket[0] > since]
+        span = max(1.0, min(elapsed - self._rates_from, WINDOW))
         return sum(b[1] for b in recent) / span, sum(b[2] for b in recent) / span
 
     def history(self) -> tuple[float, ...]:
@@ -194,6 +200,10 @@ class Progress:
     def log(self, text: str, level: str = "info") -> None:
         """Tell something about the run."""
         self._log.append(LogLine(self._clock(), text, level))
+
+    def resume(self) -> None:
+        """The run goes on after a pause, in which nothing was to be expected: what is left is reckoned without it."""
+        self._meter.restart()
 
     def end(self) -> None:
         """Stop the clock."""

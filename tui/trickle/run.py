@@ -138,6 +138,7 @@ class Trickle:
 
     def _go_on(self, why: str) -> None:
         self._images.pace.resume()
+        self._progress.resume()
         self._changed.set()
         self._progress.log(why)
 

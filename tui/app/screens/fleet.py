@@ -80,6 +80,7 @@ class FleetScreen(BaseScreen):
         self.error = ""
         self._timer: Timer | None = None
         self._asking = False
+        self._uncounted = False
         self._as_of = 0.0
 
     def compose_body(self) -> ComposeResult:
@@ -147,6 +148,13 @@ class FleetScreen(BaseScreen):
             self.error = str(problem)
         self.asked = True
         self._show()
+        self._count()
+
+    def _count(self) -> None:
+        """Others' work changes the counts, once more after the last of them has gone."""
+        self._uncounted = self._uncounted or bool(self.rows)
+        if self._uncounted and self.backfill.count_when_due():
+            self._uncounted = bool(self.rows)
 
     def _show(self) -> None:
         """The cursor stays on what it is about, wherever that went."""
