@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -81,6 +82,14 @@ def test_the_next_press_resumes_what_is_paused() -> None:
     assert paused(replace(SHARE, phase=Phase.PAUSED))
 
 
+def test_what_is_not_known_of_a_worker_is_not_told_as_nothing() -> None:
+    member = Member(replace(SHARE, images_per_second=0.0, vehicles_done=0, vehicles_total=0), 3, (), reports=False)
+    run, one = draw.rows([member])
+    assert text(draw.paint(run, 100, NOW)).split()[2:] == ["▶", "running", "3", "–", "–", "–"]
+    assert text(draw.paint(one, 100, NOW)).split()[1:] == ["▶", "running", "3", "–", "–", "–", "now"]
+    assert [text(line) for line in draw.detail(run, NOW, 120)] == [draw.UNKNOWN]
+
+
 def test_a_silent_worker_is_told_with_what_becomes_of_its_vehicles() -> None:
     _, _, silent = draw.rows(CREW)
     line, titles = draw.detail(silent, NOW, 100)
@@ -144,6 +153,26 @@ async def test_pauses_and_resumes_a_run_of_other_machines(app: BackfillApp) -> N
         await pilot.press("p")
         await until(pilot, lambda: "▶ running" in shown(app))
         assert await wish(app) is Wish.RUN
+
+
+async def test_a_wish_shows_at_once_and_the_next_press_takes_it_back(app: BackfillApp) -> None:
+    async with driven(app) as pilot:
+        await fleet(pilot, app, SHARE)
+        told, wished = asyncio.Event(), []
+        assert app.session is not None
+
+        async def slowly(run_id: str, wish: Wish) -> None:
+            wished.append(wish)
+            await told.wait()
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(app.session.store, "direct_run", slowly)
+            await pilot.press("p")
+            await until(pilot, lambda: "◫ pausing" in shown(app))
+            await pilot.press("p")
+            await until(pilot, lambda: "▶ running" in shown(app))
+            told.set()
+            assert wished == [Wish.PAUSE, Wish.RUN]
 
 
 async def test_stops_a_run_of_other_machines_once_the_operator_has_agreed(app: BackfillApp) -> None:

@@ -27,7 +27,7 @@ COUNT_REST = 10.0
 FEEL_EVERY = 0.5
 """Seconds between two looks at what keeps the store from answering: a property, no question."""
 
-NOTICE_STAYS = 30.0
+NOTICE_STAYS = 12.0
 
 
 class DeploymentApp(App[None]):

@@ -278,8 +278,12 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A worker of the fleet: its share of its run, how many vehicles it holds now, and the titles of some of them."""
+    """A worker of the fleet: its share of its run, how many vehicles it holds now, and the titles of some of them.
+
+    Of one that leaves no reports where this store could read them, the share tells no more than what is wanted of it.
+    """
 
     share: RunRecord
     holding: int = 0
     titles: tuple[str, ...] = ()
+    reports: bool = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
@@ -21,7 +22,7 @@ from tui.app.widgets.fleet_lines import Row
 from tui.app.widgets.ink import BLANK, Ink, Line, Piece, clip, spread
 from tui.app.widgets.run_lines import short_id
 from tui.app.widgets.sheet import Sheet
-from tui.model import Problem, Wish
+from tui.model import Member, Problem, Wish
 
 ASK_EVERY = 1.0
 """Seconds between two questions to the store, at the least."""
@@ -76,6 +77,8 @@ class FleetScreen(BaseScreen):
     def __init__(self) -> None:
         super().__init__()
         self.rows: list[Row] = []
+        self._members: Sequence[Member] = ()
+        self._wishes: dict[str, tuple[Wish, float]] = {}
         self.asked = False
         self.error = ""
         self._timer: Timer | None = None
@@ -141,7 +144,9 @@ class FleetScreen(BaseScreen):
         if session is None:
             return
         try:
-            self.rows, self.error = draw.rows(await session.store.fleet()), ""
+            began = self.backfill.clock()
+            self._members, self.error = await session.store.fleet(), ""
+            self._wishes = {run: told for run, told in self._wishes.items() if told[1] > began}
             # Nobody is silent only because the store has not answered since.
             self._as_of = self.backfill.clock()
         except Problem as problem:
@@ -159,6 +164,7 @@ class FleetScreen(BaseScreen):
     def _show(self) -> None:
         """The cursor stays on what it is about, wherever that went."""
         before = self.current
+        self.rows = draw.rows(draw.wanting(self._members, {run: wish for run, (wish, _) in self._wishes.items()}))
         place = next((n for n, row in enumerate(self.rows) if before and row.key == before.key), None)
         self._list.show(self.rows)
         if place is not None:
@@ -245,11 +251,24 @@ class FleetScreen(BaseScreen):
         start(self.backfill, f"direct {row.run.run_id}", self._direct_run, row.run.run_id, wish)
 
     async def _direct_run(self, run_id: str, wish: Wish) -> None:
+        """A wish shows at once, and until the store has been asked again after it knew of it."""
         session = self.backfill.session
-        if session is not None:
+        if session is None:
+            return
+        self._want(run_id, wish, math.inf)
+        try:
             await session.store.direct_run(run_id, wish)
+        except Problem:
+            self._wishes.pop(run_id, None)
+            raise
+        self._want(run_id, wish, self.backfill.clock())
         if self.is_active:
             self.ask()
+
+    def _want(self, run_id: str, wish: Wish, told: float) -> None:
+        self._wishes[run_id] = wish, told
+        if self.is_mounted:
+            self._show()
 
     def action_back(self) -> None:
         """Leave."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from rich.cells import cell_len
@@ -24,6 +24,8 @@ EMPTY = (
     "No worker is at work. `backfill-tui run --workers 4` starts four; "
     "the same command on another machine adds its own to the same run."
 )
+
+UNKNOWN = "What else this run does is known on its own machines, and anywhere once our SQL is installed."
 
 _HELD_BACK = {Wish.PAUSE: Phase.PAUSING, Wish.STOP: Phase.STOPPING}
 _PAUSED = (Phase.PAUSING, Phase.PAUSED)
@@ -48,9 +50,21 @@ class Row:
         return self.member.holding if self.member else sum(member.holding for member in self.members)
 
     @property
+    def reports(self) -> bool:
+        """Whether more is known than what is held."""
+        return any(member.reports for member in ((self.member,) if self.member else self.members))
+
+    @property
     def paused(self) -> bool:
         """Whether the run is wanted to pause, so that the next press lets it go on."""
         return self.run.wish is Wish.PAUSE or (self.run.wish is Wish.RUN and self.run.phase in _PAUSED)
+
+
+def wanting(members: Iterable[Member], wishes: Mapping[str, Wish]) -> Iterator[Member]:
+    """The members, with what has since been wanted of some runs."""
+    for member in members:
+        wish = wishes.get(member.share.run_id, member.share.wish)
+        yield replace(member, share=replace(member.share, wish=wish))
 
 
 def rows(members: Iterable[Member]) -> list[Row]:
@@ -111,13 +125,13 @@ def column_titles(width: int) -> Line:
 
 def paint(row: Row, width: int, now: float, own: str = "") -> Line:
     """One row; `own` names the worker that this app is."""
-    share, seen, about = row.run, "", scope_words(row.run.options, row.run.vehicles_total)
+    share, seen, about = row.run, "", _scope(row)
     name: Line = (Piece(" " + left(f"Run {short_id(share.run_id)}", _room(width)), Ink.STRONG),)
     if row.member is not None:
         share, seen, about = row.member.share, last_seen(row.member.share, now), titles(row.member)
         name = _worker(share.worker, _room(width), here=share.worker == own)
     told = state(share, now)
-    line = (*name, Piece(left(told.text, STATE), told.ink), Piece(_counted(share, row.holding, seen, width, now)))
+    line = (*name, Piece(left(told.text, STATE), told.ink), Piece(_counted(row, share, seen, width, now)))
     return clip((*line, Piece("   " + about, Ink.DIM)), width) if width >= WIDE else line
 
 
@@ -128,16 +142,20 @@ def _worker(name: str, room: int, *, here: bool) -> Line:
     return Piece("   " + text), Piece(left(mark, room - 2 - cell_len(text)), Ink.ACCENT)
 
 
-def _counted(share: RunRecord, holding: int, seen: str, width: int, now: float) -> str:
-    silent = bool(silence(share, now))
+def _counted(row: Row, share: RunRecord, seen: str, width: int, now: float) -> str:
+    unknown = bool(silence(share, now)) or not row.reports
     return _numbers(
-        words.thousands(holding),
-        "–" if silent else f"{share.images_per_second:.1f}",
-        "–" if silent else words.byte_rate(share.bytes_per_second),
-        words.thousands(share.vehicles_done),
+        words.thousands(row.holding),
+        "–" if unknown else f"{share.images_per_second:.1f}",
+        "–" if unknown else words.byte_rate(share.bytes_per_second),
+        words.thousands(share.vehicles_done) if row.reports else "–",
         seen,
         width,
     )
+
+
+def _scope(row: Row) -> str:
+    return scope_words(row.run.options, row.run.vehicles_total) if row.reports else ""
 
 
 def last_seen(share: RunRecord, now: float) -> str:
@@ -163,7 +181,7 @@ def detail(row: Row | None, now: float, width: int) -> list[Line]:
 
 def _standing(row: Row, now: float) -> Line:
     if row.member is None:
-        told = f"{scope_words(row.run.options, row.run.vehicles_total)} · {options_words(row.run)}"
+        told = f"{_scope(row)} · {options_words(row.run)}" if row.reports else UNKNOWN
         return (Piece(told, Ink.DIM),)
     if quiet := silence(row.member.share, now):
         after = "; its vehicles are taken over when its lease ends" if row.holding else "; it holds no vehicle"

@@ -348,7 +348,7 @@ class PlainStore:
         now = self._clock.here()
         since = self._first_seen.setdefault((holder.worker, holder.run_id), now)
         share = RunRecord(holder.run_id, holder.worker, since, now, None, Phase.RUNNING, RunOptions(), wish=wish)
-        return Member(share, len(holder.titles), holder.titles[:_TITLES])
+        return Member(share, len(holder.titles), holder.titles[:_TITLES], reports=False)
 
     async def intake(self, listings: Iterable[Listing]) -> IntakeReport:
         """Write a batch of listings; they are taken from `listings` in a thread."""
