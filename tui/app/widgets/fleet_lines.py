@@ -25,7 +25,7 @@ EMPTY = (
     "the same command on another machine adds its own to the same run."
 )
 
-UNKNOWN = "What else this run does is known on its own machines, and anywhere once our SQL is installed."
+UNKNOWN = "More is known on the machines of this run, or anywhere with our SQL."
 
 _HELD_BACK = {Wish.PAUSE: Phase.PAUSING, Wish.STOP: Phase.STOPPING}
 _PAUSED = (Phase.PAUSING, Phase.PAUSED)
