@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import sys
 import threading
 import weakref
 
@@ -104,3 +105,15 @@ def test_a_loop_that_is_gone_disturbs_nobody() -> None:
 
     assert asyncio.run(ask_again()) == "still here"
     threads.close()
+
+
+async def test_every_answer_is_heard_however_the_threads_take_turns() -> None:
+    threads, before = Threads(8, "hands"), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        async with asyncio.timeout(60):
+            for _ in range(300):
+                await asyncio.gather(*(threads.run(int) for _ in range(8)))
+    finally:
+        sys.setswitchinterval(before)
+        threads.close()

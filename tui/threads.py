@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeVar
@@ -12,9 +13,43 @@ from typing import Any, NamedTuple, TypeVar
 R = TypeVar("R")
 
 
+class _Answer(NamedTuple):
+    future: asyncio.Future[Any]
+    result: object
+    error: BaseException | None
+
+
+class _Answers:
+    """What threads tell an event loop. It is woken once for all that it has not heard yet."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._untold: deque[_Answer] = deque()
+        self._woken = False
+
+    def tell(self, answer: _Answer) -> None:
+        """Have the loop hear an answer."""
+        self._untold.append(answer)
+        if not self._woken:  # else the loop is still to look, and what is told by then it hears
+            self._woken = True
+            with contextlib.suppress(RuntimeError):  # the loop is gone, and with it whoever asked
+                self.loop.call_soon_threadsafe(self._hear)
+
+    def _hear(self) -> None:
+        self._woken = False
+        while self._untold:
+            future, result, error = self._untold.popleft()
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+
 class _Job(NamedTuple):
     work: Callable[[], Any]
-    loop: asyncio.AbstractEventLoop
+    answers: _Answers
     future: asyncio.Future[Any]
 
 
@@ -29,13 +64,16 @@ class Threads:
         self._count = count
         self._name = name
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._answers: _Answers | None = None
         self._started = False
 
     def run(self, work: Callable[[], R]) -> asyncio.Future[R]:
         """Do `work` in one of the threads; its result, or what it raised."""
         loop = asyncio.get_running_loop()
+        if self._answers is None or self._answers.loop is not loop:
+            self._answers = _Answers(loop)
         future: asyncio.Future[R] = loop.create_future()
-        self._jobs.put(_Job(work, loop, future))
+        self._jobs.put(_Job(work, self._answers, future))
         if not self._started:
             self._start()
         return future
@@ -61,23 +99,12 @@ def _serve(jobs: SimpleQueue[_Job | None]) -> None:
 
 
 def _do(job: _Job) -> None:
-    work, loop, future = job
+    work, answers, future = job
     if future.cancelled():
         return
-    with contextlib.suppress(RuntimeError):  # the loop is gone, and with it whoever asked
-        try:
-            result = work()
-        except BaseException as error:  # noqa: BLE001 - whoever asked is told
-            loop.call_soon_threadsafe(_fail, future, error)
-        else:
-            loop.call_soon_threadsafe(_succeed, future, result)
-
-
-def _succeed(future: asyncio.Future[Any], result: object) -> None:
-    if not future.done():
-        future.set_result(result)
-
-
-def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
-    if not future.done():
-        future.set_exception(error)
+    try:
+        result = work()
+    except BaseException as error:  # noqa: BLE001 - whoever asked is told
+        answers.tell(_Answer(future, None, error))
+    else:
+        answers.tell(_Answer(future, result, None))

@@ -67,6 +67,7 @@ class LocalStore:
         self._clock = clock
         self._reader, self._scale = (Desk(reader, folder) for reader in readers)
         self._writer = Desk(writer, folder) if writer else None
+        self._objects = folder.absolute() / "objects"
         self._shelvers = Threads(OBJECTS_AT_ONCE, "objects")
         self._roll = workers.Roll(folder / "workers")
 
@@ -207,7 +208,7 @@ class LocalStore:
 
         def put() -> str:
             with explained(self._folder):
-                return objects.put(self._folder / "objects", path, content)
+                return objects.put(self._objects, path, content)
 
         return await self._shelvers.run(put)
 
