@@ -86,7 +86,7 @@ def test_what_is_not_known_of_a_worker_is_not_told_as_nothing() -> None:
     member = Member(replace(SHARE, images_per_second=0.0, vehicles_done=0, vehicles_total=0), 3, (), reports=False)
     run, one = draw.rows([member])
     assert text(draw.paint(run, 100, NOW)).split()[2:] == ["▶", "running", "3", "–", "–", "–"]
-    assert text(draw.paint(one, 100, NOW)).split()[1:] == ["▶", "running", "3", "–", "–", "–", "now"]
+    assert text(draw.paint(one, 100, NOW)).split()[1:] == ["▶", "running", "3", "–", "–", "–", "–"]
     assert [text(line) for line in draw.detail(run, NOW, 120)] == [draw.UNKNOWN]
 
 

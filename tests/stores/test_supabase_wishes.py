@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -79,6 +80,32 @@ async def test_a_wish_is_obeyed_once_and_survives_a_renewal(production: Project)
         assert (await one.save_run(report(one, "r"))).wish is Wish.PAUSE
         await one.direct_run("r", Wish.RUN)
         assert (await one.save_run(report(one, "r"))).wish is Wish.RUN
+
+
+async def test_a_wish_stays_known_while_the_worker_still_holds_anything(production: Project) -> None:
+    for _ in range(3):
+        put(production)
+    async with opened(production) as one, opened(production) as two:
+        await one.join_run(report(one, "r"))
+        leases = await one.claim(Scope(), 3, worker="w", run_id="r", ttl=TTL)
+        await two.direct_run("r", Wish.PAUSE)
+        for lease in leases[:2]:
+            await one.settle(lease, Settlement())
+            await two.refresh()
+            assert await wishes(two) == [Wish.PAUSE]
+
+
+async def test_others_see_that_a_worker_rests_and_that_it_goes_on(production: Project) -> None:
+    for _ in range(2):
+        put(production)
+    async with opened(production) as one, opened(production) as two:
+        await one.join_run(report(one, "r"))
+        leases = await one.claim(Scope(), 2, worker="w", run_id="r", ttl=TTL)
+        for phase in (Phase.PAUSED, Phase.RUNNING):
+            await one.save_run(replace(report(one, "r"), phase=phase))
+            (member,) = await two.fleet()
+            assert (member.share.phase, member.holding, member.reports) == (phase, 2, False)
+        assert await one.renew(leases, 3 * TTL) == frozenset()
 
 
 async def test_who_cannot_be_told_is_named(production: Project) -> None:

@@ -128,7 +128,8 @@ def paint(row: Row, width: int, now: float, own: str = "") -> Line:
     share, seen, about = row.run, "", _scope(row)
     name: Line = (Piece(" " + left(f"Run {short_id(share.run_id)}", _room(width)), Ink.STRONG),)
     if row.member is not None:
-        share, seen, about = row.member.share, last_seen(row.member.share, now), titles(row.member)
+        share, about = row.member.share, titles(row.member)
+        seen = last_seen(share, now) if row.reports else "–"
         name = _worker(share.worker, _room(width), here=share.worker == own)
     told = state(share, now)
     line = (*name, Piece(left(told.text, STATE), told.ink), Piece(_counted(row, share, seen, width, now)))

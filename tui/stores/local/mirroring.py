@@ -46,7 +46,8 @@ _SEEN = f"INSERT OR REPLACE INTO image_backfill_mirrored (vehicle, version, cont
 class Hold:
     """A live lease: its token, its deadline in seconds since the epoch, and who holds it for which run.
 
-    `wish` is what somebody elsewhere wanted of that run, `wished_at` when; 0.0 where nobody did.
+    `wish` is what somebody elsewhere wanted of that run, `wished_at` when; 0.0 where nobody did. `paused` tells that
+    the holder rests.
     """
 
     token: str
@@ -55,6 +56,7 @@ class Hold:
     run_id: str
     wish: Wish = Wish.RUN
     wished_at: float = 0.0
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

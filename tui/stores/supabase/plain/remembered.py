@@ -4,7 +4,8 @@ One key of `origin_metadata`, merged into whatever else is there, and taken out 
 
     "image_backfill": {
       "lease": {"token": "5f0c…", "until": 1785000060.2, "worker": "mini:4242.7c3f", "run": "20260131-084107-3f9a",
-                "wish": "pause", "wished_at": 1785000050.1},    what somebody elsewhere wants of that run
+                "wish": "pause", "wished_at": 1785000050.1,     what somebody elsewhere wants of that run
+                "paused": true},                                that worker rests
       "parked": true,                    every candidate was refused, for as long as
       "retry_at": 1785003600.0,          … or: not before this time, for as long as
       "gallery": "9c1185a5c5e9fc54",     the gallery has this digest
@@ -85,14 +86,16 @@ def hold_of(told: object) -> Hold | None:
     if not isinstance(told, dict):
         return None
     until, token = _number(told.get("until")), _text(told.get("token"))
-    hold = Hold(token, until, _text(told.get("worker")), _text(told.get("run"))) if until and token else None
+    if not until or not token:
+        return None
+    hold = Hold(token, until, _text(told.get("worker")), _text(told.get("run")), paused=told.get("paused") is True)
     wish, wished_at = told.get("wish"), _number(told.get("wished_at"))
-    return replace(hold, wish=Wish(wish), wished_at=wished_at) if hold and wished_at and wish in list(Wish) else hold
+    return replace(hold, wish=Wish(wish), wished_at=wished_at) if wished_at and wish in list(Wish) else hold
 
 
 def _hold_told(hold: Hold) -> dict[str, object]:
     told: dict[str, object] = {"token": hold.token, "until": round(hold.until, 3)}
-    told |= {"worker": hold.worker, "run": hold.run_id}
+    told |= {"worker": hold.worker, "run": hold.run_id} | ({"paused": True} if hold.paused else {})
     return told | {"wish": hold.wish.value, "wished_at": hold.wished_at} if hold.wished_at else told
 
 

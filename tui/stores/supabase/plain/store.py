@@ -311,7 +311,7 @@ class PlainStore:
     async def save_run(self, record: RunRecord) -> Orders:
         """Write a worker's share of a run; what is wanted of it."""
         await self._write()
-        wish = await self._wishes.listen(record.worker, record.run_id)
+        wish = await self._wishes.listen(record)
         if wish is not None:
             await self._local.direct_run(record.run_id, wish)
         return await self._local.save_run(record)
@@ -335,19 +335,20 @@ class PlainStore:
         await self._mirror.catch_up()
         own = await self._local.fleet()
         strangers = await self._strangers(own)
-        wishes = await self._wishes.left(strangers)
-        return own + tuple(self._stranger(one, wishes.get((one.worker, one.run_id), Wish.RUN)) for one in strangers)
+        left = await self._wishes.left(strangers)
+        return own + tuple(self._stranger(one, left.get((one.worker, one.run_id))) for one in strangers)
 
     async def _strangers(self, own: Iterable[Member]) -> list[mirroring.Holder]:
         names = {(member.share.worker, member.share.run_id) for member in own}
         held = await mirroring.holders(self._local, self._clock.here())
         return [one for one in held if (one.worker, one.run_id) not in names]
 
-    def _stranger(self, holder: mirroring.Holder, wish: Wish) -> Member:
-        """A worker of which nothing is known but what it holds, and what was wanted of it."""
+    def _stranger(self, holder: mirroring.Holder, left: mirroring.Hold | None) -> Member:
+        """A worker of which nothing is known but what it holds and what is left in its leases."""
         now = self._clock.here()
         since = self._first_seen.setdefault((holder.worker, holder.run_id), now)
-        share = RunRecord(holder.run_id, holder.worker, since, now, None, Phase.RUNNING, RunOptions(), wish=wish)
+        phase, wish = Phase.PAUSED if left and left.paused else Phase.RUNNING, left.wish if left else Wish.RUN
+        share = RunRecord(holder.run_id, holder.worker, since, now, None, phase, RunOptions(), wish=wish)
         return Member(share, len(holder.titles), holder.titles[:_TITLES], reports=False)
 
     async def intake(self, listings: Iterable[Listing]) -> IntakeReport:
