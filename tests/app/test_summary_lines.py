@@ -65,6 +65,15 @@ def test_a_failure_is_told_in_its_sentence() -> None:
     assert "The disk is full: free some space." in text_of(summary(failed, [], None, "", 78))
 
 
+def test_a_failure_is_told_to_its_end() -> None:
+    why = (
+        "The project https://abcdefgh.supabase.co does not take the key (JWT expired): copy it again from there."
+    )
+    lines = summary(Snapshot("x-1", Phase.FAILED, RunOptions(), error=why), [], None, "", 58)
+    assert max(map(line_width, lines)) <= 58
+    assert why in " ".join(text_of(lines).split())
+
+
 def test_text_from_outside_is_data_and_lines_fit() -> None:
     for width in (58, 78, 198):
         lines = summary(SEEN, [BAD], Counts(ready=1), "", width)

@@ -414,6 +414,12 @@ async def test_sql_that_is_listed_and_gone_is_not_used(project: Project) -> None
     await store.close()
 
 
+async def test_sql_whose_tables_were_emptied_is_to_be_installed_again(project: Project) -> None:
+    project.sql("delete from image_backfill_about")
+    with pytest.raises(StoreError, match=r"\(version 0\): install what `backfill-tui schema` prints"):
+        await opened(project)
+
+
 async def test_sql_of_an_older_program_is_not_used_but_looked_past(project: Project) -> None:
     store = await opened(project)
     await store.intake([listing("v")])

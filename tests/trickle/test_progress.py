@@ -105,6 +105,7 @@ def test_after_a_pause_the_rate_is_that_of_what_came_since(progress: Progress, c
     view = lane(progress, 100)
     clock.now += 30.4
     progress.count(view, 0, outcome())
+    assert look(progress, Phase.PAUSED).images_per_second == 0
     clock.now += 3
     progress.resume()
     assert look(progress).images_per_second <= 1

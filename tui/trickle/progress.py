@@ -265,6 +265,8 @@ class Progress:
         )
 
     def _rates(self, phase: Phase) -> tuple[float, float]:
+        if phase is Phase.PAUSED:
+            return 0.0, 0.0
         if not phase.over:
             return self._meter.rates()
         span = max(self.elapsed, 0.001)

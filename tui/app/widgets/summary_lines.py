@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tui.app import words
-from tui.app.widgets.ink import BLANK, Ink, Line, Piece, clip, left, right, spread
+from tui.app.widgets.ink import BLANK, Ink, Line, Piece, clip, left, right, spread, wrapped
 from tui.app.widgets.run_lines import scope_words, short_id
 from tui.model import Counts, Phase, Reason, Snapshot, VehicleResult
 
@@ -41,7 +41,7 @@ def _head(seen: Snapshot, error: str, width: int) -> list[Line]:
     lines: list[Line] = [spread(start, (fate, Piece(f"   took {words.duration(seen.elapsed)}", Ink.DIM)), width)]
     why = words.clean(error or seen.error)
     if why:
-        lines.append((Piece(why, Ink.BAD),))
+        lines += [(Piece(line, Ink.BAD),) for line in wrapped(why, width)]
     elif not seen.vehicles_done:
         lines.append((Piece(_nothing(seen), Ink.DIM),))
     return lines

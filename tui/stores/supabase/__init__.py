@@ -33,6 +33,10 @@ async def open_project(url: str, settings: Settings) -> Store:
         raise
 
 
+_EMPTIED: Mapping[str, Any] = {"version": 0}
+"""Its functions are there and its tables are empty, as after a restore of the schema alone."""
+
+
 async def _fitting(connection: Connection, shape: Shape) -> Store:
     """The store that our SQL serves, or the one that does without. Raises StoreError for SQL of another version."""
     label = _label(connection.url)
@@ -58,12 +62,12 @@ async def _fitting(connection: Connection, shape: Shape) -> Store:
 async def _health(connection: Connection) -> Mapping[str, Any] | None:
     """What our SQL tells of itself; None where it is missing."""
     try:
-        health: Mapping[str, Any] = await connection.rpc("image_backfill_health")
+        health: Mapping[str, Any] | None = await connection.rpc("image_backfill_health")
     except ProjectError as error:
         if error.code in MISSING_FUNCTION:  # somebody is taking it away: what a project lists may lag behind
             return None
         raise
-    return health
+    return health or _EMPTIED
 
 
 def _label(url: str) -> str:
