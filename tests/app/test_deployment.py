@@ -114,6 +114,19 @@ async def test_trouble_is_told_and_gone_when_it_is_over(app: BackfillApp, dealer
         await until(pilot, lambda: "waiting" not in shown(app) and "needing" in shown(app))
 
 
+async def test_what_others_do_is_seen_while_nothing_is_done_here(
+    app: BackfillApp, dealers: Dealers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.app.deployment.IDLE_EVERY", 0.0)
+    async with driven(app, (120, 36)) as pilot:
+        await until(pilot, lambda: app.counts is not None and "Gulf Motorcars" in shown(app))
+        other = await dealers.session()
+        listing = Listing("link:elsewhere", organization="Elsewhere & Co", image_urls=("http://a.example/1.jpg",))
+        await other.store.intake([listing])
+        await other.close()
+        await until(pilot, lambda: "Elsewhere & Co" in shown(app))
+
+
 async def test_a_notice_is_told_once_and_stays_readable(app: BackfillApp, dealers: Dealers) -> None:
     notice = "Our SQL is not installed: \x1b[31m`backfill-tui schema` prints it."
 

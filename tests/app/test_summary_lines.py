@@ -66,9 +66,7 @@ def test_a_failure_is_told_in_its_sentence() -> None:
 
 
 def test_a_failure_is_told_to_its_end() -> None:
-    why = (
-        "The project https://abcdefgh.supabase.co does not take the key (JWT expired): copy it again from there."
-    )
+    why = "The project https://abcdefgh.supabase.co does not take the key (JWT expired): copy it again from there."
     lines = summary(Snapshot("x-1", Phase.FAILED, RunOptions(), error=why), [], None, "", 58)
     assert max(map(line_width, lines)) <= 58
     assert why in " ".join(text_of(lines).split())

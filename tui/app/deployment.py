@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from textual.app import App
@@ -23,6 +24,9 @@ COUNT_EVERY = 2.0
 
 COUNT_REST = 10.0
 """How many times as long as it counted the store is left alone."""
+
+IDLE_EVERY = 15.0
+"""Seconds between two counts while nothing is done here: others may be at work on the same vehicles."""
 
 FEEL_EVERY = 0.5
 """Seconds between two looks at what keeps the store from answering: a property, no question."""
@@ -74,6 +78,9 @@ class DeploymentApp(App[None]):
 
     def _feel(self) -> None:
         self.trouble = self.session.store.trouble if self.session is not None else ""
+        if self.session is not None and not self.running and self.clock() >= self.count_again_at + IDLE_EVERY:
+            self.count_again_at = math.inf
+            start(self, "counts", self._count_quietly, self.session)
 
     def open_session(self, opening: Opening) -> None:
         """Open another session in the background and show its inventory. Not during a run."""
@@ -129,16 +136,25 @@ class DeploymentApp(App[None]):
         return True
 
     async def _count(self, session: Session) -> None:
+        try:
+            await self._take_counts(session)
+        except Problem as problem:
+            self.notify(words.clean(str(problem)), severity="error", markup=False)
+
+    async def _count_quietly(self, session: Session) -> None:
+        """Nobody has asked for it: what goes wrong is told to whoever does."""
+        with suppress(Problem):
+            await self._take_counts(session)
+
+    async def _take_counts(self, session: Session) -> None:
         began = self.clock()
         try:
             counts = await session.store.counts()
-        except Problem as problem:
-            self.notify(words.clean(str(problem)), severity="error", markup=False)
-        else:
             if session is self.session:
                 self.counts = counts
-        # A store that counts slowly is asked less often.
-        self.count_again_at = self.clock() + max(COUNT_EVERY, COUNT_REST * (self.clock() - began))
+        finally:
+            # A store that counts slowly is asked less often.
+            self.count_again_at = self.clock() + max(COUNT_EVERY, COUNT_REST * (self.clock() - began))
 
     def reread(self) -> None:
         """Count, let the store look at every row again for what others edited, and count once more."""
