@@ -84,6 +84,14 @@ def test_a_title_without_a_colour_stands_bare() -> None:
     assert Piece("demo · local", Ink.DIM) in header_line(Standing(Sign("demo · local")), 80)
 
 
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_a_title_that_is_cut_still_tells_which_project_it_is(width: int) -> None:
+    sign = Sign("supabase · abcdefgh")
+    assert "abcdefgh" in text(
+        header_line(Standing(sign, None, RUNNING, "the project has no connection to its database"), width)
+    )
+
+
 @pytest.mark.parametrize("width", range(60, 201, 20))
 def test_trouble_takes_the_place_of_the_counts(width: int) -> None:
     trouble = "the project answers 503; trying again in 8 s\x1b[31m"

@@ -23,6 +23,11 @@ class Sign(NamedTuple):
         """Name and detail."""
         return f"{self.name} · {self.detail}" if self.detail else self.name
 
+    @property
+    def own(self) -> str:
+        """What tells it from others of its kind: the name without the kind, as in `supabase · abcdefgh`."""
+        return self.name.rpartition(" · ")[2]
+
 
 def sign_of(session: Session | None) -> Sign:
     """The sign of a session; an empty one when nothing is open."""

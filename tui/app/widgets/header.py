@@ -114,14 +114,18 @@ _RICHNESS = (
 )
 """From rich to poor: first the split of needing goes, then the title shrinks, then other counts go, then more."""
 
+_TROUBLED = _Richness(name=False, title=14, workers=False, cells=0)
+"""Where trouble does not fit its end goes: which deployment is in trouble matters more."""
+
 CHIP_CELLS = 14
 """What is left of a title at the least where it has a colour: production must not be taken for staging."""
 
 
 def _variants(standing: Standing) -> Iterator[tuple[Line, Line]]:
-    for rich in _RICHNESS:
+    for rich in (*_RICHNESS[:3], _TROUBLED) if standing.trouble else _RICHNESS:
         yield _start(standing, rich), _end(standing, rich)
-    yield _start(standing._replace(counts=None), _RICHNESS[-1]), _end(standing, _RICHNESS[-1])
+    if not standing.trouble:
+        yield _start(standing._replace(counts=None), _RICHNESS[-1]), _end(standing, _RICHNESS[-1])
 
 
 def _start(standing: Standing, rich: _Richness) -> Line:
@@ -138,7 +142,8 @@ def _joined(groups: Sequence[Line], gap: Piece) -> Line:
 def _sign(sign: Sign, cells: int) -> list[Line]:
     """The title as long as there is room for it, and that nothing may be written."""
     room = cells if sign.color == "none" else max(cells, CHIP_CELLS)
-    groups: list[Line] = [(chip(cut(sign.name, room), sign.color),)] if sign.name and room else []
+    name = sign.name if len(sign.name) <= room else sign.own
+    groups: list[Line] = [(chip(cut(name, room), sign.color),)] if name and room else []
     if sign.detail and room > len(sign.title):
         groups.append((Piece(sign.detail, Ink.DIM),))
     return [*groups, (Piece("read-only", Ink.WARN),)] if sign.read_only else groups
