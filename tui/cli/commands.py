@@ -6,20 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from tui.app.words import bytes_words, clean, duration, plural
 from tui.cli import COULD_NOT, INTERRUPTED, RAN, report, watch
-from tui.cli.doctor import doctor
 from tui.cli.parser import Arguments
 from tui.cli.say import answer, data, talk
-from tui.cli.schema import schema
 from tui.cli.sessions import look_again, open_chosen, require_writable
-from tui.cli.workers import Workers
-from tui.listings.intake import ImportReport, import_feed
-from tui.listings.lines import require_file
 from tui.model import OrganizationSort, Problem, RunOptions, Snapshot, VehicleQuery, VehicleSort
-from tui.trickle.plan import PlannedVehicle, plan
 from tui.trickle.session import Session
+
+if TYPE_CHECKING:  # what only some commands need is loaded by them: half of a short one is its start
+    from tui.listings.intake import ImportReport
+    from tui.trickle.plan import PlannedVehicle
 
 
 @asynccontextmanager
@@ -61,6 +60,8 @@ async def run(arguments: Arguments) -> int:
 def _work(session: Session, arguments: Arguments, options: RunOptions) -> watch.Runner:
     if arguments.workers == 1:
         return session.trickle(options)
+    from tui.cli.workers import Workers
+
     flags = arguments.flags if arguments.demo is None else {**arguments.flags, "store": session.settings.store}
     return Workers(session, flags, options, arguments.workers)
 
@@ -87,6 +88,8 @@ def _closing_words(snapshot: Snapshot) -> str:
 
 
 async def _dry_run(session: Session, options: RunOptions, *, as_json: bool) -> int:
+    from tui.trickle.plan import plan
+
     results, images = [], 0
     async for planned in plan(session.store, options):
         results.append(planned.result)
@@ -183,6 +186,8 @@ def _more(shown: int, total: int) -> None:
 
 async def import_file(arguments: Arguments) -> int:
     """`backfill-tui import`."""
+    from tui.listings.lines import require_file
+
     require_writable(arguments.settings, "`import` needs a deployment that may be written")
     require_file(arguments.file)
     async with _session(arguments, create=True) as session:
@@ -205,11 +210,27 @@ async def import_file(arguments: Arguments) -> int:
 
 
 async def _import(session: Session, arguments: Arguments, tell: Callable[[ImportReport], None]) -> ImportReport:
+    from tui.listings.intake import import_feed
+
     try:
         return await import_feed(session.store, arguments.file, arguments.organization, tell)
     except asyncio.CancelledError:
         talk("interrupted: what was read so far is kept, and the same command completes it")
         raise
+
+
+async def doctor(arguments: Arguments) -> int:
+    """`backfill-tui doctor`."""
+    from tui.cli.doctor import doctor
+
+    return await doctor(arguments)
+
+
+async def schema(arguments: Arguments) -> int:
+    """`backfill-tui schema`."""
+    from tui.cli.schema import schema
+
+    return await schema(arguments)
 
 
 COMMANDS: Mapping[str, Callable[[Arguments], Coroutine[None, None, int]]] = {

@@ -10,7 +10,6 @@ import platformdirs
 from tui.app.words import clean
 from tui.cli.parser import Arguments
 from tui.cli.say import talk
-from tui.demo import open_demo
 from tui.model import Problem
 from tui.settings import APP, Settings
 from tui.trickle.session import Session, open_session
@@ -44,6 +43,8 @@ def _require_store(url: str) -> None:
 
 async def open_demo_session(settings: Settings, folder: Path, *, images: bool = True) -> Session:
     """The demo world as a session; its own names are the only ones exempt from the address rules."""
+    from tui.demo import open_demo
+
     demo = await open_demo(demo_folder(folder), serve=images, read_only=settings.read_only)
     command = "backfill-tui --demo" if folder == Path() else f"backfill-tui --demo={folder}"
     settings = settings.at(f"local:{demo.folder}")

@@ -8,17 +8,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
-
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Protocol
 
 from tui.app.words import MARKS, byte_rate, clean, duration, host_rate, host_trouble, phase_name, plural
-from tui.listings.intake import ImportReport
 from tui.model import LogLine, Snapshot, VehicleResult
+
+if TYPE_CHECKING:  # rich takes its time to load, and who is piped needs none of it
+    from rich.console import Console, RenderableType
+
+    from tui.listings.intake import ImportReport
 
 REFRESH = 0.1
 PLAIN_EVERY = 5.0
@@ -102,6 +100,11 @@ def _words(line: LogLine) -> str:
 
 
 def _display(snapshot: Snapshot) -> RenderableType:
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
     grid = Table.grid(padding=(0, 2))
     grid.add_column(max_width=36, no_wrap=True, overflow="ellipsis")
     grid.add_column(no_wrap=True, overflow="ellipsis")
@@ -112,6 +115,9 @@ def _display(snapshot: Snapshot) -> RenderableType:
 
 
 async def _follow_live(run: Runner, console: Console, running: asyncio.Task[Snapshot]) -> None:
+    from rich.live import Live
+    from rich.text import Text
+
     lines = Lines()
     with Live(console=console, refresh_per_second=1 / REFRESH, auto_refresh=False, transient=True) as live:
         while not running.done():
@@ -141,11 +147,22 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
+def _terminal() -> Console | None:
+    """Where something can be drawn, if stderr is such a place."""
+    if not sys.stderr.isatty():
+        return None
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    return console if console.is_terminal else None
+
+
 @contextmanager
 def telling_import() -> Iterator[Callable[[ImportReport], None]]:
     """Something to call with the report so far: a line that lives on a terminal, one now and then when piped."""
-    console = Console(stderr=True)
-    if console.is_terminal:
+    if console := _terminal():
+        from rich.text import Text
+
         with console.status("reading …") as status:
             yield lambda seen: status.update(Text(import_line(seen)))
         return
@@ -203,9 +220,8 @@ def on_guard(run: Runner) -> Iterator[Interrupts]:
 
 async def follow(run: Runner) -> Snapshot:
     """Run to the end while telling how it goes; the last snapshot. Raises Problem."""
-    console = Console(stderr=True)
     running = asyncio.create_task(run.run())
-    if console.is_terminal:
+    if console := _terminal():
         await _follow_live(run, console, running)
     else:
         await _follow_plain(run, running)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import tempfile
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from aiofiles.threadpool import wrap
-from aiofiles.threadpool.binary import AsyncBufferedIOBase
+if TYPE_CHECKING:
+    from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
 IN_MEMORY = 1024 * 1024
 """Bytes of one body kept in memory before it moves to a temporary file."""
@@ -89,6 +89,8 @@ class Incoming:
             self._file.close()
 
     async def _move(self) -> None:
+        from aiofiles.threadpool import wrap  # slow to load, and few photos are so large
+
         file = tempfile.TemporaryFile()  # noqa: SIM115 - it leaves as the body
         self._file, self._writer = file, wrap(file)
         await self._writer.write(self._held.getvalue())

@@ -33,14 +33,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from tui.images.decode import decode
 from tui.images.formats import STORED, format_of
-from tui.images.layout import Bytes
+from tui.images.layout import Bytes, Layout
 from tui.images.metadata import read_metadata
 from tui.images.structure import layout_of
 from tui.model import Preview, Reason, Refusal
+
+if TYPE_CHECKING:
+    from tui.images.decode import Glance
 
 MAX_PIXELS = 64_000_000
 """Width times height."""
@@ -80,7 +82,7 @@ def inspect(content: BinaryIO, max_pixels: int = MAX_PIXELS, *, keep_gps: bool =
         layout = layout_of(name, data)
         if layout.width * layout.height > max_pixels:
             raise Refusal(Reason.TOO_MANY_PIXELS, f"{layout.width:,}x{layout.height:,}")
-        glance = decode(name, data, layout) if decoding else None
+        glance = _decoded(name, data, layout) if decoding else None
         metadata = read_metadata(name, data, layout, keep_gps=keep_gps)
         surplus = len(data) - layout.end
     if surplus:
@@ -101,6 +103,12 @@ def inspect(content: BinaryIO, max_pixels: int = MAX_PIXELS, *, keep_gps: bool =
         metadata.orientation or (glance.orientation if glance else 0),
         metadata.taken_at,
     )
+
+
+def _decoded(name: str, data: Bytes, layout: Layout) -> Glance | None:
+    from tui.images.decode import decode  # Pillow takes its time, and here it loads while others wait for the network
+
+    return decode(name, data, layout)
 
 
 def _sha256(content: BinaryIO) -> str:

@@ -53,6 +53,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._guard = guard
         self._idle = _Idle()
         self._opened: aiohttp.ClientSession | None = None
+        self._trust: asyncio.Task[ssl.SSLContext] | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; its extension `target` (bytes) goes out as it is. Raises Refusal where the guard does."""
@@ -66,6 +67,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
                 URL.build(scheme=url.scheme, authority=url.netloc.decode("ascii"), path=target, encoded=True),
                 headers=request.headers,
                 allow_redirects=False,
+                ssl=await self._trusted() if url.scheme == "https" else True,
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _translated(error) from error.__cause__ or error
@@ -76,10 +78,15 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         if self._opened is not None:
             await self._opened.close()
 
+    async def _trusted(self) -> ssl.SSLContext:
+        """What connections by TLS trust, loaded once there is one; nothing else waits for it."""
+        if self._trust is None:
+            self._trust = asyncio.create_task(asyncio.to_thread(tls_context))
+        return await asyncio.shield(self._trust)
+
     def _session(self) -> aiohttp.ClientSession:
         if self._opened is None:
             connector = aiohttp.TCPConnector(
-                ssl=tls_context(),
                 limit=0,
                 keepalive_timeout=KEEPALIVE,
                 resolver=_Resolver(self._guard),

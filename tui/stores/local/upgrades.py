@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +11,8 @@ from tui.stores.reading import options_from, scope_text
 
 def schema() -> Iterator[str]:
     """The statements that make a new store."""
+    import importlib.resources  # slow to load, and a store is made once
+
     script = importlib.resources.files("tui.stores.schema").joinpath("local.sql").read_text("utf-8")
     # `executescript` would commit the transaction that keeps two creators apart.
     statement = ""
