@@ -4,7 +4,6 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator
 
-import aiohttp
 import httpx
 import pytest
 from hypothesis import given, settings
@@ -14,6 +13,7 @@ from tests.images.loopback import Loopback, reply
 from tui.images.fetch import Fetcher, headers
 from tui.images.transport import GuardedTransport
 from tui.images.urls import normalise
+from tui.images.wire import Answer
 from tui.model import Reason, Refusal
 
 _SIGNED = st.sampled_from(
@@ -90,16 +90,16 @@ async def test_connections_serve_many_at_once_and_again() -> None:
 
 @pytest.mark.parametrize("size", [1, 200_000])
 async def test_nothing_stays_of_a_response_while_its_connection_is_used_again(size: int) -> None:
-    def streams() -> int:
+    def answers() -> int:
         gc.collect()
-        return sum(type(one) is aiohttp.StreamReader for one in gc.get_objects())
+        return sum(type(one) is Answer for one in gc.get_objects())
 
     async with Loopback({"*": reply(bytes(size))}).running() as host, GuardedTransport(host.guard()) as transport:
-        fetcher, before = Fetcher(transport), streams()
+        fetcher, before = Fetcher(transport), answers()
         for _ in range(20):
             (await fetcher.fetch("http://host.test/")).content.close()
         assert host.connections == 1
-        assert streams() - before < 5
+        assert answers() - before < 5
 
 
 async def test_what_a_request_says_goes_out_and_nothing_else() -> None:

@@ -49,6 +49,14 @@ class _Held(io.BytesIO):
         self.write(piece)
         return True
 
+    def reserve(self, size: int) -> memoryview | None:
+        """Room for a whole body at once, to be written to and released, if there is any."""
+        if size > IN_MEMORY or not self._memory.take(size):
+            return None
+        self._taken = size
+        super().__init__(bytes(size))
+        return self.getbuffer()
+
     def close(self) -> None:
         super().close()
         self._memory.give_back(self._taken)
@@ -60,16 +68,22 @@ class Incoming:
 
     def __init__(self, memory: Memory, announced: int = 0) -> None:
         self.size = 0
-        self._large = announced > IN_MEMORY
+        self._announced = announced
         self._held = _Held(memory)
         self._file: BinaryIO | None = None
         self._writer: AsyncBufferedIOBase
+
+    def reserve(self) -> memoryview | None:
+        """Room for all that was announced, to be written to and released; None where there is none in memory."""
+        room = self._held.reserve(self._announced) if self._announced else None
+        self.size = self._announced if room else 0
+        return room
 
     async def write(self, piece: bytes) -> None:
         """Add a piece. Raises OSError where the temporary folder has no room."""
         self.size += len(piece)
         if self._file is None:
-            if not self._large and self._held.take(piece):
+            if self._announced <= IN_MEMORY and self._held.take(piece):
                 return
             await self._move()
         await self._writer.write(piece)

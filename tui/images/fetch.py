@@ -21,7 +21,7 @@ from tui.images.bodies import Incoming, Memory
 from tui.images.guard import literal
 from tui.images.headings import Headings
 from tui.images.robots import opt_out
-from tui.images.transport import causes
+from tui.images.transport import Filling, causes
 from tui.images.urls import host_of, normalise, target_of, without_controls
 from tui.model import Problem, Reason, Refusal, retry_after
 
@@ -200,18 +200,37 @@ class Fetcher:
         """Read the body to its end; HTTP/1.1 itself tells a short one (RFC 9112, section 8)."""
         body = Incoming(self._memory, _length(response) or 0)
         try:
-            async for piece in _pieces(response):
-                if body.size + len(piece) > self._limits.max_bytes:
-                    self._too_large()
-                if self._bandwidth.limit:
-                    await self._wait_for_bandwidth(len(piece), deadline)
-                await body.write(piece)
+            if not await self._fill(body, response, deadline):
+                await self._write(body, response, deadline)
             if not body.size:
                 raise Refusal(Reason.EMPTY_BODY, f"HTTP {response.status_code}")
             return Body(await body.whole(), body.size)
         except BaseException:
             body.close()
             raise
+
+    async def _fill(self, body: Incoming, response: httpx.Response, deadline: asyncio.Timeout) -> bool:
+        """Have the transport write a body to where it stays, without a copy; False where that cannot be done."""
+        stream = response.stream
+        if self._bandwidth.limit or not isinstance(stream, Filling) or not stream.measured:
+            return False
+        room = body.reserve()
+        if room is None:
+            return False
+        with room:
+            await stream.fill(room)
+        if self._bandwidth.limit:  # since a moment ago
+            await self._wait_for_bandwidth(body.size, deadline)
+        return True
+
+    async def _write(self, body: Incoming, response: httpx.Response, deadline: asyncio.Timeout) -> None:
+        """Take a body piece by piece."""
+        async for piece in _pieces(response):
+            if body.size + len(piece) > self._limits.max_bytes:
+                self._too_large()
+            if self._bandwidth.limit:
+                await self._wait_for_bandwidth(len(piece), deadline)
+            await body.write(piece)
 
     async def _wait_for_bandwidth(self, size: int, deadline: asyncio.Timeout) -> None:
         """Wait until more may come after `size` bytes; that is none of the host's time."""
