@@ -57,6 +57,16 @@ def test_nothing_set_gives_the_defaults_of_the_original_script(tmp_path: Path) -
         ({"toml": "bandwidth = true"}, ["bandwidth", "bytes per second"]),
         ({"env": {"BACKFILL_ORIGINALS": "some"}}, ["BACKFILL_ORIGINALS", "true or false"]),
         ({"toml": "keep_gps = 'perhaps'"}, ["keep_gps", "true or false"]),
+        ({"env": {"BACKFILL_DRY_RUN": "1"}}, ["no setting BACKFILL_DRY_RUN: --dry-run is a flag of the command line"]),
+        ({"env": {"BACKFILL_WORKERS": "2"}}, ["no setting BACKFILL_WORKERS: --workers is a flag of the command line"]),
+        ({"toml": "dry-run = true"}, ["no setting 'dry-run': --dry-run is a flag of the command line alone."]),
+        ({"dotenv": "BACKFILL_HOSTS=x"}, [".env", "no setting BACKFILL_HOSTS: hosts are tables of config.toml alone."]),
+        ({"toml": "[hosts.example.com]\nrate = 1"}, ["needs quotes", 'of the name: [hosts."example.com"]']),
+        ({"toml": "[hosts.img.example.com.headers]\nA = 'b'"}, ['of the name: [hosts."img.example.com"]']),
+        ({"batch_size": "0"}, ["command line: --batch-size must be"]),
+        ({"env": {"BACKFILL_BATCH_SIZE": "0"}}, ["environment: BACKFILL_BATCH_SIZE must be"]),
+        ({"dotenv": "BACKFILL_BATCH_SIZE=0"}, [".env: BACKFILL_BATCH_SIZE must be"]),
+        ({"toml": "batch_size = 0"}, ["config.toml: batch_size must be"]),
         ({"toml": "[hosts.'a.example']\nslot = 1"}, ["'a.example'", "'slot'", "did you mean 'slots'?"]),
         (
             {"toml": "[hosts.'a.example']\nrate = 0"},
@@ -73,6 +83,21 @@ def test_a_bad_value_names_its_source_its_key_and_the_nearest(
         load(tmp_path, **given)  # type: ignore[arg-type]
     for words in says:
         assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"env": {"BACKFILL_COUNT": "1"}},
+        {"env": {"BACKFILL_SPEED": "fast"}},
+        {"toml": "concurrency = 1"},
+        {"pace": "slow"},
+    ],
+)
+def test_what_is_near_nothing_gets_no_hint(tmp_path: Path, given: dict[str, object]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, **given)  # type: ignore[arg-type]
+    assert "did you mean" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

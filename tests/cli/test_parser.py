@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tui import __version__
-from tui.cli.parser import parse
+from tui.cli.parser import SETTING_FLAGS, parse
 from tui.settings import SettingsError
+from tui.settings.sources import FLAGS_ALONE
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +54,7 @@ def test_a_store_before_or_behind_the_command(words: list[str]) -> None:
         ("run --limit ten", "--limit must be a whole number"),
         ("run --limit 0", "--limit must be a whole number between 1 and"),
         ("run --pace fats", "did you mean 'fast'?"),
-        ("run --verify decoding", "did you mean 'decode'?"),
+        ("run --verify decod", "did you mean 'decode'?"),
         ("run --batchsize 3", "--batchsize"),
         ("runn", "runn"),
         ("import", "FILE"),
@@ -87,3 +89,12 @@ def test_flags_that_choose_a_deployment_stand_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", [["--read-only", "status"], ["status", "--read-only"]])
 def test_read_only_before_or_behind_the_command(words: list[str]) -> None:
     assert parse(words).settings.read_only
+
+
+def test_the_settings_know_which_flags_are_none(capsys: pytest.CaptureFixture[str]) -> None:
+    flags: set[str] = set()
+    for command in ("", "run", "status", "orgs", "vehicles", "import", "doctor", "schema"):
+        with pytest.raises(SystemExit):
+            parse([*command.split(), "--help"])
+        flags |= set(re.findall(r"--([a-z-]+)", capsys.readouterr().out.partition("options:")[2]))
+    assert {flag.replace("-", "_") for flag in flags} - set(SETTING_FLAGS) == FLAGS_ALONE

@@ -63,6 +63,7 @@ def hosts(value: Value) -> dict[str, HostPolicy]:
         raise ValueError(f'must be tables such as [hosts."{_EXAMPLE}"]')
     policies: dict[str, HostPolicy] = {}
     for name, policy in value.items():
+        _require_quoted(str(name), policy)
         try:
             host = _host(str(name))
             if host in policies:
@@ -71,6 +72,20 @@ def hosts(value: Value) -> dict[str, HostPolicy]:
         except ValueError as error:
             raise ValueError(f"entry {name!r} {error}") from None
     return policies
+
+
+def _require_quoted(name: str, policy: Value) -> None:
+    """Refuse what TOML makes of a host without quotes: each dot begins a table inside the one before."""
+    names = [name]
+    while isinstance(policy, Mapping) and len(policy) == 1:
+        ((inner, policy),) = policy.items()
+        if not isinstance(policy, Mapping) or inner in _KEYS:
+            break
+        names.append(str(inner))
+    if len(names) > 1 and (host := _bare(".".join(names))):
+        raise ValueError(
+            f'[hosts.{".".join(names)}] needs quotes, for its dots are a part of the name: [hosts."{host}"]'
+        )
 
 
 def _host(name: str) -> str:

@@ -11,7 +11,7 @@ import platformdirs
 from dotenv import dotenv_values
 
 from tui.settings.record import APP, KEY_VARIABLES, PARSERS
-from tui.settings.values import Parser, SettingsError, Value, nearest, refused_key, sentence
+from tui.settings.values import Parser, SettingsError, Value, asked, close, nearest, refused_key, sentence
 
 PREFIX = "BACKFILL_"
 CONFIG_VARIABLE = "BACKFILL_CONFIG"
@@ -23,6 +23,14 @@ FOREIGN_NAMES = {
     **dict.fromkeys(KEY_VARIABLES, "supabase_key"),
 }
 """Variables that Supabase projects have already, in falling precedence where two name one key."""
+
+FLAGS_ALONE = frozenset(
+    {
+        *("demo", "version", "help", "json", "dry_run", "workers", "organization_id", "organization"),
+        *("filter", "sort", "rows", "offset", "fix", "yes", "drop"),
+    }
+)
+"""Flags of the command line that are no settings."""
 
 _UNSHOWN = ("supabase_key", "supabase_url", "key_variable", "store", "profile", "hosts")
 """Settings whose bad value is not repeated: it is a secret, may be one in the wrong place, or is a whole table."""
@@ -74,8 +82,22 @@ def from_variables(variables: Mapping[str, str], source: str) -> Iterator[Entry]
         if not name.startswith(PREFIX) or name == CONFIG_VARIABLE:
             continue
         if name not in known:
-            raise SettingsError(sentence(f"{source}: there is no setting {name}{nearest(name, known)}"))
+            raise SettingsError(sentence(f"{source}: there is no setting {name}{_instead(name, known)}"))
         yield Entry(source, name, known[name], value)
+
+
+def _instead(name: str, known: Mapping[str, str]) -> str:
+    """What to do about a variable that is no setting."""
+    key = name.removeprefix(PREFIX).lower()
+    if key == "hosts":
+        return ": hosts are tables of config.toml alone"
+    # Without the prefix, which would make any two of them look alike.
+    return _as_flag(key) or asked(PREFIX + near.upper() for near in close(key, known.values()))
+
+
+def _as_flag(key: str) -> str:
+    flag = key.replace("_", "-")
+    return f": --{flag} is a flag of the command line alone" if key.replace("-", "_") in FLAGS_ALONE else ""
 
 
 def read_dotenv(path: Path) -> dict[str, str]:
@@ -109,7 +131,8 @@ def from_toml(table: Mapping[str, Value], path: Path) -> Iterator[Entry]:
         if key == PROFILES:
             continue
         if key not in PARSERS:
-            raise SettingsError(sentence(f"{path}: there is no setting {key!r}{nearest(key, [*PARSERS, PROFILES])}"))
+            instead = _as_flag(key) or nearest(key, [*PARSERS, PROFILES])
+            raise SettingsError(sentence(f"{path}: there is no setting {key!r}{instead}"))
         entry = Entry(str(path), key, key, value)
         if key == "supabase_key":
             entry.parse(refused_key)

@@ -56,8 +56,17 @@ class Secret:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """A clause that asks for the nearest known word, empty when none is near."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return asked(close(word, known))
+
+
+def close(word: str, known: Iterable[str]) -> list[str]:
+    """The nearest known word, none when none is near."""
+    return difflib.get_close_matches(word, list(known), n=1, cutoff=0.75)
+
+
+def asked(words: Iterable[str]) -> str:
+    """A clause that asks whether the first of the words was meant, empty where there is none."""
+    return next((f"; did you mean {word!r}?" for word in words), "")
 
 
 def sentence(words: str) -> str:
