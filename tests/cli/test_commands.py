@@ -49,7 +49,7 @@ def answer(run: Run, *words: str) -> dict[str, Any]:
 
 def test_an_import_tells_what_it_wrote_and_the_line_it_could_not_read(run: Run) -> None:
     code, out, err = run("import", "feed.csv")
-    assert (code, out) == (0, "3 lines: 2 new, 0 updated, 0 unchanged, 1 bad\n")
+    assert (code, out) == (0, "3 lines: 2 inserted, 0 updated, 0 unchanged, 1 bad\n")
     assert "line 4" in err
     assert "cells" in err
 
@@ -172,7 +172,7 @@ def test_a_feed_can_come_through_a_pipe(run: Run, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tui.cli", "import", "/dev/stdin"], input=FEED, capture_output=True, text=True
     )
-    assert (done.returncode, done.stdout) == (0, "3 lines: 2 new, 0 updated, 0 unchanged, 1 bad\n")
+    assert (done.returncode, done.stdout) == (0, "3 lines: 2 inserted, 0 updated, 0 unchanged, 1 bad\n")
 
 
 def test_a_full_disk_behind_stdout_is_one_sentence(run: Run) -> None:

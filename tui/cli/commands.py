@@ -203,7 +203,7 @@ async def import_file(arguments: Arguments) -> int:
         answer(asdict(done))
     else:
         data(
-            f"{plural(done.lines, 'line')}: {done.inserted:,} new, {done.updated:,} updated, "
+            f"{plural(done.lines, 'line')}: {done.inserted:,} inserted, {done.updated:,} updated, "
             f"{done.unchanged:,} unchanged, {done.bad_count:,} bad"
         )
     return COULD_NOT if done.lines and done.bad_count == done.lines else RAN

@@ -179,7 +179,7 @@ def telling_import() -> Iterator[Callable[[ImportReport], None]]:
 
 def import_line(seen: ImportReport) -> str:
     """An import in one line."""
-    return f"{seen.fraction:.0%}   {plural(seen.lines, 'line')}   {seen.inserted:,} new   {seen.bad_count:,} bad"
+    return f"{seen.fraction:.0%}   {plural(seen.lines, 'line')}   {seen.inserted:,} inserted   {seen.bad_count:,} bad"
 
 
 @contextmanager
