@@ -71,6 +71,24 @@ def variants_of(image: StoredImage) -> dict[str, object]:
     return variants
 
 
+def image_values(image: StoredImage, source: str) -> dict[str, Any]:
+    """The columns of an image's row that follow from the image, by name; `taken_at` and `variants` are not encoded."""
+    return {
+        "vehicle_id": image.vehicle_id,
+        "image_url": image.image_url,
+        "storage_path": image.storage_path,
+        "file_hash": image.file_hash,
+        "file_size": image.file_size,
+        "mime_type": image.mime_type,
+        "filename": image.storage_path.rpartition("/")[2],
+        "source": source,
+        "source_url": image.source_url,
+        "position": image.position,
+        "taken_at": image.taken_at,
+        "variants": variants_of(image),
+    }
+
+
 _FROM_ORIGINAL = {"width": 0, "height": 0, "orientation": 0, "perceptual_hash": ""}
 _FROM_VARIANTS = {"similar_to": "", "placeholder": False}
 

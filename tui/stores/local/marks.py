@@ -11,7 +11,7 @@ from tui.model import SOURCE, Lease, Settlement, StoredImage
 from tui.stores.local import rows
 from tui.stores.local.claims import fence
 from tui.stores.local.database import writing
-from tui.stores.reading import variants_of
+from tui.stores.reading import image_values
 
 _IMAGE = """
 INSERT INTO vehicle_images (id, vehicle_id, image_url, storage_path, file_hash, file_size, mime_type, filename, source,
@@ -45,20 +45,11 @@ def record(db: sqlite3.Connection, lease: Lease, image: StoredImage, now: float)
 
 
 def _image_values(image: StoredImage) -> dict[str, object]:
-    return {
+    values = image_values(image, SOURCE)
+    return values | {
         "id": str(uuid.uuid4()),
-        "vehicle_id": image.vehicle_id,
-        "image_url": image.image_url,
-        "storage_path": image.storage_path,
-        "file_hash": image.file_hash,
-        "file_size": image.file_size,
-        "mime_type": image.mime_type,
-        "filename": image.storage_path.rpartition("/")[2],
-        "source": SOURCE,
-        "source_url": image.source_url,
-        "position": image.position,
         "taken_at": rows.iso(image.taken_at.timestamp()) if image.taken_at else None,
-        "variants": json.dumps(variants_of(image)),
+        "variants": json.dumps(values["variants"]),
     }
 
 

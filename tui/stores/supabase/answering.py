@@ -26,7 +26,16 @@ from tui.model import (
     Vehicle,
     Wish,
 )
-from tui.stores.reading import gallery_in, hosts_of, looks_in, moment_in, note_of, options_from, scope_text, variants_of
+from tui.stores.reading import (
+    gallery_in,
+    hosts_of,
+    image_values,
+    looks_in,
+    moment_in,
+    note_of,
+    options_from,
+    scope_text,
+)
 
 Row = Mapping[str, Any]
 
@@ -168,20 +177,7 @@ def image_from(row: Row) -> StoredImage:
 
 def image_object(image: StoredImage, source: str) -> dict[str, object]:
     """An image as the columns of its row, as far as every project's are alike."""
-    return {
-        "vehicle_id": image.vehicle_id,
-        "image_url": image.image_url,
-        "storage_path": image.storage_path,
-        "file_hash": image.file_hash,
-        "file_size": image.file_size,
-        "mime_type": image.mime_type,
-        "filename": image.storage_path.rpartition("/")[2],
-        "source": source,
-        "source_url": image.source_url,
-        "position": image.position,
-        "taken_at": image.taken_at and image.taken_at.isoformat(),
-        "variants": variants_of(image),
-    }
+    return image_values(image, source) | {"taken_at": image.taken_at and image.taken_at.isoformat()}
 
 
 def share_object(record: RunRecord) -> dict[str, object]:
