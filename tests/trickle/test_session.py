@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,17 @@ async def test_a_session_knows_the_command_that_opens_it_again(tmp_path: Path, m
     assert other.command == f"backfill-tui --store local:{tmp_path / 'other'}"
     await usual.close()
     await other.close()
+
+
+async def test_whoever_opens_a_run_spares_the_collector_what_is_loaded(tmp_path: Path) -> None:
+    gc.unfreeze()
+    session = await open_session(Settings(store=f"local:{tmp_path}"))
+    session.trickle(RunOptions())
+    frozen = gc.get_freeze_count()
+    session.trickle(RunOptions())
+    await session.close()
+    assert frozen > 10_000
+    assert gc.get_freeze_count() <= frozen, "a second run freezes no more"
 
 
 async def test_a_run_of_a_session_follows_its_settings(tmp_path: Path, web: Web) -> None:

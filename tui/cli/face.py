@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib
 import sys
 from collections.abc import AsyncIterator
@@ -38,14 +37,10 @@ async def _load(settings: Settings) -> None:
     for name in ("tui.cli.sessions", "tui.images.obtain", "anyio._backends._asyncio", *adapter):
         await asyncio.to_thread(importlib.import_module, name)
     from tui.images.transport import tls_context
+    from tui.trickle.session import settle
 
     await asyncio.to_thread(tls_context)
-
-
-def _settled(session: Session) -> Session:
-    """Spare the collector what is here to stay: it would stop the screen for 100 ms whenever it looked through it."""
-    gc.freeze()
-    return session
+    settle()
 
 
 def _doors(arguments: Arguments) -> Doors:
@@ -53,13 +48,13 @@ def _doors(arguments: Arguments) -> Doors:
         await _load(arguments.settings)
         from tui.cli.sessions import open_demo_session
 
-        return _settled(await open_demo_session(arguments.settings, Path()))
+        return await open_demo_session(arguments.settings, Path())
 
     async def store(settings: Settings) -> Session:
         await _load(settings)
         from tui.trickle.session import open_session
 
-        return _settled(await open_session(settings))
+        return await open_session(settings)
 
     def connect(profile: Profile, key: Secret) -> Settings:
         return load_settings(arguments.flags, connection=profile, key=key)
@@ -77,7 +72,7 @@ def _opening(arguments: Arguments) -> Opening | None:
         await _load(arguments.settings)
         from tui.cli.sessions import open_chosen
 
-        return _settled(await open_chosen(arguments, images=True))
+        return await open_chosen(arguments, images=True)
 
     return opening if _chosen(arguments) else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shlex
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ class Session:
         from tui.images.guard import Guard
         from tui.images.obtain import Images
 
+        settle()
         settings = self.settings
         images = Images(
             Pace(_part(PROFILES[options.pace], sharing), _parts(settings.hosts, sharing)),
@@ -76,6 +78,15 @@ def _parts(hosts: Mapping[str, HostPolicy], sharing: int) -> dict[str, Override]
         for host, policy in hosts.items()
         if policy.slots or policy.rate
     }
+
+
+def settle() -> None:
+    """Take what is loaded out of the collector's sight, once, when all of it is: it is here to stay.
+
+    To look through it would stop a screen, and every lane of a run, for 100 ms each time.
+    """
+    if not gc.get_freeze_count():
+        gc.freeze()
 
 
 async def open_session(settings: Settings) -> Session:
