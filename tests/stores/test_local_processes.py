@@ -9,7 +9,9 @@ import textwrap
 from collections import Counter
 from pathlib import Path
 
-from tui.model import Listing, Scope
+import pytest
+
+from tui.model import Listing, Scope, VehicleQuery
 from tui.stores.local import LocalStore
 
 WORKER = """
@@ -104,6 +106,30 @@ async def test_a_killed_process_leaves_its_vehicles_to_others(tmp_path: Path) ->
     holder.kill()
     holder.communicate()
     assert len(await store.claim(Scope(), 5, worker="w", run_id="r", ttl=60)) == 5
+    await store.close()
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+async def test_what_a_killed_process_held_is_shown_as_free_before_anyone_claims(
+    tmp_path: Path, read_only: bool
+) -> None:
+    await fill(tmp_path, 5)
+    holder = start(HOLDER, str(tmp_path))
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "5\n"
+    store = await LocalStore.open(tmp_path, read_only=read_only)
+    everything = VehicleQuery()
+    assert {vehicle.leased_by for vehicle in (await store.vehicles(everything)).rows} == {"doomed"}
+    assert await store.peek(Scope(), 0, 9) == ()
+    holder.kill()
+    holder.communicate()
+    shown = (await store.vehicles(everything)).rows
+    assert {vehicle.leased_by for vehicle in shown} == {None}
+    named = Scope(vehicle_ids=tuple(vehicle.id for vehicle in shown))
+    for scope in (Scope(), named):
+        assert len(await store.peek(scope, 0, 9)) == 5
+        assert (await store.workload(scope, 9)).vehicles == 5
+    assert sum(part.vehicles for part in (await store.workload_by_organization(Scope(), 9, 9)).values()) == 5
     await store.close()
 
 

@@ -133,6 +133,19 @@ async def test_an_expired_lease_is_taken_over_and_the_first_worker_can_no_longer
     assert await other.record(taken, image(taken))
 
 
+async def test_what_an_expired_lease_held_is_shown_as_free(store: Store, shelf: Shelf) -> None:
+    await store.intake([listing("a")])
+    await claim_one(store)
+    other = await shelf.another()
+    await other.refresh()
+    assert await other.peek(Scope(), 0, 9) == ()
+    await shelf.pass_time(TTL + 1)
+    await other.refresh()
+    assert [vehicle.leased_by for vehicle in (await other.vehicles(VehicleQuery())).rows] == [None]
+    assert len(await other.peek(Scope(), 0, 9)) == 1
+    assert (await other.workload(Scope(), 9)).vehicles == 1
+
+
 async def test_an_expired_lease_is_lost_even_when_nobody_took_it(store: Store, shelf: Shelf) -> None:
     await store.intake([listing("v")])
     lease = await claim_one(store)

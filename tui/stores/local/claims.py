@@ -17,6 +17,7 @@ _WOKEN_AT_ONCE = 5_000
 
 _FREE = "open AND wakes_at IS NULL"
 _WOKEN = "open AND wakes_at <= :now"
+_ABANDONED = "open AND wakes_at > :now AND worker IS NOT NULL AND is_dead(worker)"
 _KEYED = "{} IN (SELECT value FROM json_each(:keys)) AND"
 _IMAGES = "max(min(url_count, :cap) - finals, 0)"
 
@@ -100,7 +101,7 @@ def _branches(scope: Scope, columns: str, where: str) -> str:
     return " UNION ALL ".join(
         f"SELECT {columns} FROM image_backfill_jobs WHERE {where} is_public = {public} AND {state}"
         for public in ((1, 0) if scope.include_private else (1,))
-        for state in (_FREE, _WOKEN)
+        for state in (_FREE, _WOKEN, _ABANDONED)
     )
 
 
@@ -120,7 +121,7 @@ def _named(db: sqlite3.Connection, scope: Scope, now: float) -> list[tuple[int, 
         CROSS JOIN vehicles v ON v.id = wanted.value
         CROSS JOIN image_backfill_jobs j ON j.vehicle = v.seq
         LEFT JOIN image_backfill_organizations k ON k.key = j.organization
-        WHERE open AND (wakes_at IS NULL OR wakes_at <= :now) AND (j.is_public OR :private)
+        WHERE open AND (wakes_at IS NULL OR wakes_at <= :now OR is_dead(worker)) AND (j.is_public OR :private)
           AND (:all OR k.organization_id IN (SELECT value FROM json_each(:organizations)))
         ORDER BY j.rank, j.vehicle
     """

@@ -12,7 +12,8 @@ from tui.model import Outcome, Reason, Result, State, StoredImage, Vehicle
 from tui.stores.reading import gallery_in, hosts_of, looks_in, moment_in, note_of
 
 _DETAILS = """
-SELECT j.*, v.id, v.origin_metadata, NULLIF(k.organization_id, '') AS organization_id, o.name AS organization_name
+SELECT j.*, is_dead(j.worker) AS abandoned, v.id, v.origin_metadata,
+  NULLIF(k.organization_id, '') AS organization_id, o.name AS organization_name
 FROM json_each(?) wanted
 CROSS JOIN image_backfill_jobs j ON j.vehicle = wanted.value
 CROSS JOIN vehicles v ON v.seq = j.vehicle
@@ -42,7 +43,7 @@ def vehicles_from(db: sqlite3.Connection, rows: Sequence[sqlite3.Row], now: floa
 
 def _vehicle(row: sqlite3.Row, reason: str | None, now: float) -> Vehicle:
     waits = row["retry_at"] is not None and row["retry_at"] > now
-    leased = row["lease_until"] is not None and row["lease_until"] > now
+    leased = row["lease_until"] is not None and row["lease_until"] > now and not row["abandoned"]
     return Vehicle(
         id=row["id"],
         title=row["title"],

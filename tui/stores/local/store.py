@@ -70,6 +70,8 @@ class LocalStore:
         self._objects = folder.absolute() / "objects"
         self._shelvers = Threads(OBJECTS_AT_ONCE, "objects")
         self._roll = workers.Roll(folder / "workers")
+        for connection in (*readers, *([writer] if writer else [])):
+            connection.create_function("is_dead", 1, self._roll.is_dead)
 
     @classmethod
     async def open(cls, folder: Path, *, read_only: bool = False, clock: Callable[[], float] = time.time) -> LocalStore:

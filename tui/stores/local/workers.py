@@ -1,6 +1,6 @@
 """Which workers of a folder are alive: each holds a lock on a file of its own, and the system drops it when it dies.
 
-A lease has a deadline in any case; this only spares the next run the wait for the deadline of a killed one.
+A lease has a deadline in any case; this only spares whoever asks for vehicles the wait for that of a killed one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from tui.stores.local.database import writing
 
 
 class Roll:
-    """The lock files of a folder's workers, and the locks that this process holds. Used from the writer's thread."""
+    """The lock files of a folder's workers, and the locks that this process holds.
+
+    Only `is_dead` is used outside the writer's thread: it is the function of this name in the SQL of the store.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -27,18 +30,19 @@ class Roll:
             self._folder.mkdir(exist_ok=True)
             descriptor = os.open(self._file(worker), os.O_CREAT | os.O_RDWR, 0o644)
             self._held[worker] = descriptor
-            _try_lock(descriptor)
+            _try_lock(descriptor, fcntl.LOCK_EX)
 
-    def is_dead(self, worker: str) -> bool:
-        """Whether a worker enrolled and no longer holds its lock; False for one that is not known here."""
-        if worker in self._held:
+    def is_dead(self, worker: str | None) -> bool:
+        """Whether a worker enrolled and no longer holds its lock; False for none, and for one not known here."""
+        if worker is None or worker in self._held:
             return False
         try:
-            descriptor = os.open(self._file(worker), os.O_RDWR)
-        except FileNotFoundError:
+            descriptor = os.open(self._file(worker), os.O_RDONLY)
+        except OSError:
             return False
         try:
-            return _try_lock(descriptor)
+            # A shared lock: two that ask at once are not in each other's way.
+            return _try_lock(descriptor, fcntl.LOCK_SH)
         finally:
             os.close(descriptor)
 
@@ -62,9 +66,9 @@ class Roll:
         return self._folder / f"{quote(worker, safe='')}.lock"
 
 
-def _try_lock(descriptor: int) -> bool:
+def _try_lock(descriptor: int, kind: int) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
