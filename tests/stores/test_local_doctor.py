@@ -42,9 +42,18 @@ async def test_all_is_well(shelf: Path) -> None:
     assert {finding.health for finding in found.values()} == {OK}
     assert found["folder"].text == str(shelf)
     assert found["schema"].text == "version 2"
-    assert found["vehicles"].text == "2, 1 without an organization"
+    assert found["vehicles"].text == "2, 1 of them without an organization"
     assert found["objects"].text == "none of the 1 newest is missing"
     assert not any(finding.advice for finding in found.values())
+
+
+async def test_private_vehicles_are_counted_beside_the_others(shelf: Path) -> None:
+    store = await LocalStore.open(shelf)
+    await store.intake([replace(listing("Saab"), is_public=False), replace(listing("Lada"), is_public=False)])
+    public = (await store.counts()).vehicles
+    await store.close()
+    assert public == 2
+    assert (await examined(shelf))["vehicles"].text == "2, 1 of them without an organization; 2 private beside them"
 
 
 async def test_looking_changes_nothing(tmp_path: Path) -> None:

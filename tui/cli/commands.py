@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tui.app.words import bytes_words, clean, duration, plural
 from tui.cli import COULD_NOT, INTERRUPTED, RAN, report, watch
 from tui.cli.parser import Arguments
 from tui.cli.say import answer, data, talk
 from tui.cli.sessions import look_again, open_chosen, require_writable
-from tui.model import OrganizationSort, Problem, RunOptions, Snapshot, VehicleQuery, VehicleSort
+from tui.model import OrganizationSort, Page, Problem, RunOptions, Snapshot, Vehicle, VehicleQuery, VehicleSort
 from tui.trickle.session import Session
 
 if TYPE_CHECKING:  # what only some commands need is loaded by them: half of a short one is its start
@@ -148,7 +148,7 @@ async def orgs(arguments: Arguments) -> int:
         for o in page.rows
     ]
     data(report.table(headings, rows))
-    _more(page.offset + len(page.rows), page.total)
+    _more(page)
     return RAN
 
 
@@ -166,22 +166,30 @@ async def vehicles(arguments: Arguments) -> int:
         if arguments.organization_id is not None:
             await _require_organization(session, arguments.organization_id)
         page = await session.store.vehicles(query)
+        # `status` counts public ones alone; nobody counts what a filter finds by that.
+        private = None if query.filter else page.total - (await session.store.counts(query.organization_id)).vehicles
     if arguments.json:
-        answer({"vehicles": [report.vehicle_object(row) for row in page.rows], "total": page.total})
+        rows = [report.vehicle_object(row) for row in page.rows]
+        answer({"vehicles": rows, "total": page.total, "private": private})
         return RAN
     headings = {"vehicle": "<", "urls": ">", "stored": ">", "state": "<", "id": "<"}
-    rows = [
-        (clean(v.title), v.url_count, v.stored, f"{v.state.words}{v.note and f': {clean(v.note)}'}", v.id)
-        for v in page.rows
-    ]
-    data(report.table(headings, rows))
-    _more(page.offset + len(page.rows), page.total)
+    lines = [(clean(v.title), v.url_count, v.stored, _standing(v), v.id) for v in page.rows]
+    data(report.table(headings, lines))
+    if private:
+        talk(f"{private:,} of the {plural(page.total, 'vehicle')} private, which `status` does not count")
+    _more(page)
     return RAN
 
 
-def _more(shown: int, total: int) -> None:
-    if shown < total:
-        talk(f"{total - shown:,} more; --offset {shown} goes on")
+def _standing(vehicle: Vehicle) -> str:
+    private = "" if vehicle.is_public else "private, "
+    return f"{private}{vehicle.state.words}{vehicle.note and f': {clean(vehicle.note)}'}"
+
+
+def _more(page: Page[Any]) -> None:
+    shown = page.offset + len(page.rows)
+    if page.rows and shown < page.total:
+        talk(f"{page.total - shown:,} more; --offset {shown} goes on")
 
 
 async def import_file(arguments: Arguments) -> int:

@@ -88,13 +88,17 @@ def _damage(db: sqlite3.Connection) -> Finding:
 
 def _vehicles(db: sqlite3.Connection) -> Finding:
     query = """
-        SELECT SUM(vehicles), SUM(CASE WHEN k.organization_id = '' THEN vehicles ELSE 0 END)
+        SELECT SUM(CASE WHEN is_public THEN vehicles ELSE 0 END) AS public,
+          SUM(CASE WHEN is_public AND k.organization_id = '' THEN vehicles ELSE 0 END) AS alone,
+          SUM(CASE WHEN is_public THEN 0 ELSE vehicles END) AS private
         FROM image_backfill_counts c JOIN image_backfill_organizations k ON k.key = c.organization
     """
-    vehicles, alone = db.execute(query).fetchone()
-    if not vehicles:
+    public, alone, private = db.execute(query).fetchone()
+    if not public and not private:
         return Finding("vehicles", Health.OK, "none yet", "`backfill-tui import FILE` brings some.")
-    return Finding("vehicles", Health.OK, f"{vehicles:,}" + (f", {alone:,} without an organization" if alone else ""))
+    without = f", {alone:,} of them without an organization" if alone else ""
+    beside = f"; {private:,} private beside them" if private else ""
+    return Finding("vehicles", Health.OK, f"{public:,}{without}{beside}")
 
 
 def _objects(folder: Path) -> Iterator[Finding]:
