@@ -54,6 +54,21 @@ def test_an_import_tells_what_it_wrote_and_the_line_it_could_not_read(run: Run) 
     assert "cells" in err
 
 
+def test_private_vehicles_are_told_apart_from_those_that_are_counted(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "club.csv").write_text(
+        "vin,make,is_public,dealership_name,image_link\n2HGCM82633A004352,Saab,no,Club,https://a.example/1.jpg\n"
+    )
+    run("import", "feed.csv")
+    run("import", "club.csv")
+    listed = answer(run, "vehicles")
+    assert (listed["total"], listed["private"]) == (3, 1)
+    assert answer(run, "status")["vehicles"] == listed["total"] - listed["private"]
+    assert answer(run, "vehicles", "--filter", "saab")["private"] is None
+    _, out, err = run("vehicles")
+    assert [line.split()[3:5] for line in out.splitlines() if "Saab" in line] == [["private,", "ready"]]
+    assert "1 of the 3 vehicles private, which `status` does not count" in err
+
+
 def test_a_second_import_changes_nothing(run: Run) -> None:
     run("import", "feed.csv")
     again = answer(run, "import", "feed.csv")
@@ -238,3 +253,20 @@ def test_vehicles_without_images_are_told(run: Run, tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_leaves_no_store_behind(run: Run, tmp_path: Path) -> None:
     assert run("import", "nowhere.csv")[0] == 1
     assert not (tmp_path / "store").exists()
+
+
+def test_looking_at_a_folder_makes_no_store_in_it(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "letters").mkdir()
+    code, _, err = run("status", "--store", f"local:{tmp_path / 'letters'}")
+    assert (code, list((tmp_path / "letters").iterdir())) == (1, [])
+    assert "there is no store at" in err
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("words", ["", "status", "doctor --fix"])
+def test_closed_streams_are_no_fault_of_the_program(run: Run, tmp_path: Path, words: str, closed: str) -> None:
+    run("import", "feed.csv")
+    script = f'"{sys.executable}" -m tui.cli {words} {closed}'
+    done = subprocess.run(["sh", "-c", script], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert "Traceback" not in done.stderr + done.stdout
+    assert done.returncode == (0 if words else 1)

@@ -59,6 +59,9 @@ def test_a_store_before_or_behind_the_command(words: list[str]) -> None:
         ("runn", "runn"),
         ("import", "FILE"),
         ("orgs --rows -1", "--rows"),
+        ("orgs --offset 99999999999999999999", "not a whole number between 0 and 1,000,000,000"),
+        (f"vehicles --rows {'9' * 5_000}", "not a whole number between 0 and 1,000,000,000"),
+        ("run --workers 65", "not a whole number between 1 and 64"),
         ("--demo --store local:x", "exclude each other"),
     ],
 )

@@ -17,6 +17,7 @@ RAN, COULD_NOT, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and give its exit code: 0 ran, 1 could not run, 2 usage, 130 interrupted."""
+    _open_streams()
     try:
         return _dispatch(parse(sys.argv[1:] if argv is None else argv))
     except SettingsError as problem:
@@ -31,6 +32,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):
             return COULD_NOT
         return _tell(Problem(f"cannot go on: {error}."), COULD_NOT)
+
+
+def _open_streams() -> None:
+    """Give a command that was started with closed streams empty ones: else a file could come to be its stdout."""
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        for descriptor in range(3):
+            try:
+                os.fstat(descriptor)
+            except OSError:
+                os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+        sys.stdin, sys.stdout, sys.stderr = (
+            stream or open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
+            for number, (stream, mode) in enumerate(((sys.stdin, "r"), (sys.stdout, "w"), (sys.stderr, "w")))
+        )
 
 
 def _dispatch(arguments: Arguments) -> int:

@@ -19,6 +19,8 @@ SETTING_FLAGS = (
 
 MOST_WORKERS = 64
 
+MOST_ROWS = 1_000_000_000
+
 EPILOG = """\
 Without a command the app opens. Every flag that tunes a run can also be set as BACKFILL_<NAME> in the environment
 or in .env, or in config.toml; flags win, and a profile's project wins over that of the environment.
@@ -111,20 +113,20 @@ def _add_organizations(parser: _Parser, text: str) -> None:
 def _add_paging(parser: _Parser, sorts: Sequence[str]) -> None:
     parser.add_argument("--filter", metavar="TEXT", default="", help="only rows that hold this text")
     parser.add_argument("--sort", choices=sorts, default=sorts[0], help=f"order of the rows ({sorts[0]})")
-    parser.add_argument("--rows", metavar="N", type=_count, default=100, help="rows to print (100)")
-    parser.add_argument("--offset", metavar="N", type=_count, default=0, help="rows to skip (0)")
+    parser.add_argument("--rows", metavar="N", type=_whole(0, MOST_ROWS), default=100, help="rows to print (100)")
+    parser.add_argument("--offset", metavar="N", type=_whole(0, MOST_ROWS), default=0, help="rows to skip (0)")
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
-    return int(text)
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    """A whole number within bounds."""
 
+    def parse(text: str) -> int:
+        # The length is looked at first: Python refuses to read numbers of thousands of digits.
+        if not text.isdecimal() or len(text) > len(str(high)) or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number between {low:,} and {high:,}")
+        return int(text)
 
-def _workers(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MOST_WORKERS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number between 1 and {MOST_WORKERS}")
-    return int(text)
+    return parse
 
 
 def _build() -> _Parser:
@@ -147,7 +149,11 @@ def _build() -> _Parser:
     _add_run_flags(run)
     _add_organizations(run, "only this organization; repeatable")
     run.add_argument(
-        "--workers", metavar="N", type=_workers, default=1, help="processes that share the limit and the pace (1)"
+        "--workers",
+        metavar="N",
+        type=_whole(1, MOST_WORKERS),
+        default=1,
+        help="processes that share the limit and the pace (1)",
     )
     run.add_argument("--dry-run", action="store_true", help="say what would be done and write nothing")
     command("status", "Count vehicles by what they need.")

@@ -35,9 +35,17 @@ async def open_chosen(arguments: Arguments, *, images: bool, create: bool = Fals
     return await open_demo_session(arguments.settings, arguments.demo, images=images)
 
 
+def _may_be_store(folder: Path) -> bool:
+    """Whether there is something to open; a folder without a store's file is not made one by looking at it."""
+    try:
+        return folder.is_file() or (folder / "store.sqlite3").exists()
+    except OSError:
+        return True  # opening it tells what is wrong
+
+
 def _require_store(url: str) -> None:
     scheme, _, path = url.partition(":")
-    if scheme == "local" and path and not Path(path).expanduser().exists():
+    if scheme == "local" and not _may_be_store(Path(path).expanduser()):
         raise Problem(f"there is no store at {path} yet; `backfill-tui import FILE` makes one, `--demo` brings one.")
 
 
