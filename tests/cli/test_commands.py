@@ -270,3 +270,18 @@ def test_closed_streams_are_no_fault_of_the_program(run: Run, tmp_path: Path, wo
     done = subprocess.run(["sh", "-c", script], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
     assert "Traceback" not in done.stderr + done.stdout
     assert done.returncode == (0 if words else 1)
+
+
+def test_a_ctrl_c_while_the_program_loads_leaves_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "loading.py").write_text(
+        "import builtins, sys\n"
+        "load = builtins.__import__\n"
+        "def loading(name, *rest):\n"
+        "    if name == 'tui.settings': raise KeyboardInterrupt\n"
+        "    return load(name, *rest)\n"
+        "builtins.__import__ = loading\n"
+        "from tui.cli import main\n"
+        "sys.exit(main(['status']))\n"
+    )
+    done = subprocess.run([sys.executable, str(tmp_path / "loading.py")], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

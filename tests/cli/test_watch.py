@@ -1,7 +1,13 @@
 from __future__ import annotations
 
-from tui.cli.watch import progress_line, troubled
+import asyncio
+
+from tests.support.web import HOST, Web
+from tui.cli.watch import follow, progress_line, troubled
 from tui.model import HostPace, Phase, RunOptions, Snapshot, Tally
+from tui.settings import Settings
+from tui.stores import Store
+from tui.trickle.session import Session
 
 
 def test_a_run_in_one_line() -> None:
@@ -45,3 +51,17 @@ def test_hosts_that_are_asked_less_often_are_in_it_those_that_are_down_first() -
     over = Snapshot("r", Phase.FINISHED, RunOptions(), hosts=hosts)
     assert "dead" not in progress_line(over)
     assert troubled(over, 3)[1:] == ["busy.example 4/s: 429, next in 3 s", "slow.example 2.5/s: narrowed from 4/s"]
+
+
+async def test_one_that_is_cancelled_leaves_no_run_behind(web: Web, store: Store) -> None:
+    web.hold.clear()
+    session = Session(store, Settings(pace="unlimited"), "here", {HOST: ("127.0.0.1", web.port)})
+    before = asyncio.all_tasks()
+    following = asyncio.create_task(follow(session.trickle(session.settings.options())))
+    async with asyncio.timeout(30):
+        while not web.holding:  # noqa: ASYNC110 - a host of its own
+            await asyncio.sleep(0.01)
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+    assert [task for task in asyncio.all_tasks() - before if "Trickle.run" in repr(task)] == []
+    web.hold.set()

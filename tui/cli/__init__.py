@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
 import sys
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from tui.cli.parser import Arguments, parse
-from tui.model import Problem
-from tui.settings import SettingsError
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tui.cli.parser import Arguments
+    from tui.model import Problem
 
 RAN, COULD_NOT, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and give its exit code: 0 ran, 1 could not run, 2 usage, 130 interrupted."""
-    _open_streams()
     try:
-        return _dispatch(parse(sys.argv[1:] if argv is None else argv))
+        _open_streams()
+        return _run(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(argv: Sequence[str]) -> int:
+    # Imported here, where a Ctrl-C in the middle of it leaves no traceback.
+    from tui.cli.parser import parse
+    from tui.model import Problem
+    from tui.settings import SettingsError
+
+    try:
+        return _dispatch(parse(argv))
     except SettingsError as problem:
         return _tell(problem, USAGE)
     except Problem as problem:
         return _tell(problem, COULD_NOT)
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except OSError as error:
         # Whatever reads our output has gone or is full; leave without a traceback, also from the flush at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -53,7 +63,11 @@ def _dispatch(arguments: Arguments) -> int:
         from tui.cli.face import open_face  # Textual costs a start-up that no other command should pay
 
         return open_face(arguments)
+    import asyncio
+    import json
+
     from tui.cli.commands import COMMANDS
+    from tui.model import Problem
 
     try:
         return asyncio.run(COMMANDS[arguments.command](arguments))

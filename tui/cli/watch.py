@@ -221,8 +221,13 @@ def on_guard(run: Runner) -> Iterator[Interrupts]:
 async def follow(run: Runner) -> Snapshot:
     """Run to the end while telling how it goes; the last snapshot. Raises Problem."""
     running = asyncio.create_task(run.run())
-    if console := _terminal():
-        await _follow_live(run, console, running)
-    else:
-        await _follow_plain(run, running)
-    return await running
+    try:
+        if console := _terminal():
+            await _follow_live(run, console, running)
+        else:
+            await _follow_plain(run, running)
+        return await running
+    finally:
+        # A signal from before the guard cancels this; the run must not go on without its store.
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
