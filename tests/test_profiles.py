@@ -153,7 +153,7 @@ def test_who_says_read_only_is_heard(
             "[profiles.a]\nsupabase_ulr = 'https://a.example'",
             ["profiles.a.supabase_ulr", "did you mean 'supabase_url'?"],
         ),
-        ("[profiles.a]\nstore = 'local:x'\ncolor = 'rde'", ["profiles.a.color", "red, amber", "did you mean 'red'?"]),
+        ("[profiles.a]\nstore = 'local:x'\ncolor = 'redd'", ["profiles.a.color", "red, amber", "did you mean 'red'?"]),
         ("[profiles.a]\ncolor = 'red'", ["profiles.a", "either supabase_url or store"]),
         ("[profiles.a]\nstore = 'local:x'\nsupabase_url = 'https://a.example'", ["either supabase_url or store"]),
         ("[profiles.a]\nsupabase_url = 'a.example'", ["profiles.a.supabase_url", "https://abcdefgh.supabase.co"]),

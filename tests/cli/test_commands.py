@@ -246,7 +246,7 @@ def test_an_interrupt_drains_and_the_next_run_goes_on(run: Run, tmp_path: Path) 
 def test_vehicles_without_images_are_told(run: Run, tmp_path: Path) -> None:
     (tmp_path / "odd.csv").write_text("title,link,Picture Addresses\nA,https://x.example/1,https://a.example/1.jpg\n")
     _, out, err = run("import", "odd.csv")
-    assert out.startswith("1 line: 1 new")
+    assert out.startswith("1 line: 1 inserted")
     assert err == "1 vehicle came without image URLs (image_link, image_urls)\n"
 
 
