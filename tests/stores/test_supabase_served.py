@@ -278,6 +278,7 @@ def installable(lean: Project) -> Iterator[Project]:
     """A project without our SQL, and without it afterwards."""
     yield lean
     forget_our_sql(lean)
+    lean.reload_schema()  # which may have changed after our SQL was gone
 
 
 def install(project: Project) -> None:
