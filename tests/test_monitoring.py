@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Coroutine, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
@@ -18,7 +17,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.stores.contract.shelves import (
     PlainShelf,
     ProjectShelf,
-    few_authorities,
     known_shapes,
     plain_project,
     served_project,
@@ -84,13 +82,13 @@ def of(counts: Counts) -> tuple[int, int]:
 
 
 @pytest.fixture(autouse=True)
-def _soon(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def _soon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No answer is good for the next question, and no whole look comes by itself."""
     monkeypatch.setattr(sync, "SOON", -1.0)
     monkeypatch.setattr(sync, "SELDOM", float("inf"))
     monkeypatch.setattr(mirror, "SOON", -1.0)
     monkeypatch.setattr(mirror, "SHARE", -1)
-    with few_authorities(tmp_path), known_shapes():
+    with known_shapes():
         yield
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 
-from tests.stores.contract.shelves import few_authorities, served_project
+from tests.stores.contract.shelves import served_project
 from tests.support.stack import Project
 from tui.model import Phase, RunOptions, RunRecord, VehicleQuery, VehicleSort
 from tui.settings import Secret, Settings
@@ -42,12 +40,6 @@ select a.sort, a.title, a.number, a.vehicles, sum(e.vehicles) from asked a left 
   and (a.v is null or (e.title, e.number, e.vehicle_id) < (a.t, a.n, a.v))
 group by a.sort, a.title, a.number, a.vehicle_id, a.vehicles having coalesce(sum(e.vehicles), 0) <> a.vehicles
 """
-
-
-@pytest.fixture(autouse=True)
-def _few_authorities(tmp_path: Path) -> Iterator[None]:
-    with few_authorities(tmp_path):
-        yield
 
 
 @pytest.fixture

@@ -8,14 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import psycopg
 import pytest
 
-from tests.stores.contract.shelves import few_authorities, served_project
+from tests.stores.contract.shelves import served_project
 from tests.stores.shelf import TTL, claim, claim_one, image, listing, only, refused
 from tests.support.sidecar import forget_our_sql
 from tests.support.stack import Answer, Project
@@ -30,12 +29,6 @@ if TYPE_CHECKING:
 
 FUNCTIONS = "from pg_proc p where p.pronamespace = 'public'::regnamespace and p.proname like 'image\\_backfill\\_%%'"
 KEPT = "from pg_class c where c.relnamespace = 'public'::regnamespace and c.relname like 'image\\_backfill\\_%%'"
-
-
-@pytest.fixture(autouse=True)
-def _few_authorities(tmp_path: Path) -> Iterator[None]:
-    with few_authorities(tmp_path):
-        yield
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from tests.stores.contract.shelves import (
     PlainShelf,
     ProjectShelf,
     Shelf,
-    few_authorities,
     known_shapes,
     plain_project,
     served_project,
@@ -39,12 +38,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("shelf", kinds, indirect=True)
 
 
-@pytest.fixture(scope="session")
-def _opens_fast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with few_authorities(tmp_path_factory.mktemp("authorities")):
-        yield
-
-
 @pytest.fixture
 def _known_shapes() -> Iterator[None]:
     with known_shapes():
@@ -52,9 +45,7 @@ def _known_shapes() -> Iterator[None]:
 
 
 @pytest_asyncio.fixture
-async def shelf(
-    request: pytest.FixtureRequest, tmp_path: Path, _opens_fast: None, _known_shapes: None
-) -> AsyncIterator[Shelf]:
+async def shelf(request: pytest.FixtureRequest, tmp_path: Path, _known_shapes: None) -> AsyncIterator[Shelf]:
     """An empty store of one kind."""
     kind: str = request.param
     shelf: Shelf

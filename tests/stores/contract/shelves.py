@@ -12,7 +12,6 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import certifi
 import pytest
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -275,16 +274,6 @@ def plain_project(stack: Stack, kind: str) -> Project:
     project = stack.project(kind.replace("-", "_"), LEAN if kind.endswith("lean") else PRODUCTION)
     project.clear()
     return project
-
-
-@contextmanager
-def few_authorities(folder: Path) -> Iterator[None]:
-    """Every store that is opened reads the list of certificate authorities, which takes longer than a test."""
-    few, end = folder / "one.pem", "-----END CERTIFICATE-----"
-    few.write_text(Path(certifi.where()).read_text().partition(end)[0] + end)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(certifi, "where", lambda: str(few))
-        yield
 
 
 _shapes: dict[str, Shape] = {}
