@@ -246,7 +246,7 @@ async def everything(store: Store, scope: Scope, worker: str) -> list[Lease]:
 @pytest.mark.parametrize("scoped", ["everything", "organizations", "vehicles", "private"])
 @pytest.mark.needs("private")
 async def test_no_vehicle_is_held_twice_and_none_is_left(store: Store, shelf: Shelf, scoped: str) -> None:
-    await store.intake([listing(f"v{n}", organization="ABCD"[n % 4], is_public=n % 5 > 0) for n in range(60)])
+    await store.intake([listing(f"v{n}", organization="ABCD"[n % 4], is_public=n % 5 > 0) for n in range(36)])
     rows = (await store.vehicles(VehicleQuery())).rows
     organizations = tuple({row.organization_id or "" for row in rows if row.organization_name in ("A", "B")})
     scope = {

@@ -25,6 +25,7 @@ max_connections = 300
 shared_buffers = 64MB
 fsync = off
 full_page_writes = off
+jit = off
 timezone = 'UTC'
 """
 

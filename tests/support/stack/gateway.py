@@ -108,6 +108,7 @@ class Gateway:
         if path.startswith("/rest/v1/"):
             return Way(self._to_rest, f"http://rest{path.removeprefix('/rest/v1')}", nullcontext())
         if path.startswith("/storage/v1/"):
+            self._storage.touched |= request.method not in ("GET", "HEAD")
             if not self._storage.running:
                 await asyncio.to_thread(self._storage.start)
             return Way(self._to_storage, f"http://127.0.0.1:{self._storage.port}{path}", self._turn(request))

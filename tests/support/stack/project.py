@@ -42,7 +42,7 @@ end $$;
 
 
 class Project:
-    """A database made by a schema script, PostgREST and storage on it, and the gateway before both."""
+    """A database made by a schema script, PostgREST on it, and the gateway before that and storage."""
 
     service_key = keys.SERVICE_KEY
     """The legacy JWT of the service role."""
@@ -52,13 +52,23 @@ class Project:
     publishable_key = keys.PUBLISHABLE_KEY
     sign = staticmethod(keys.sign)
 
-    def __init__(self, name: str, schema: str, cluster: Cluster, parts: Parts, folder: Path, group: int, loop: Loop):
+    def __init__(
+        self,
+        name: str,
+        schema: str,
+        cluster: Cluster,
+        storage: Storage,
+        parts: Parts,
+        folder: Path,
+        group: int,
+        loop: Loop,
+    ) -> None:
         cluster.create_database(name, (FOLDER / "bootstrap.sql").read_text(), schema)
         folder.mkdir()
         self.name, self._cluster, self._folder = name, cluster, folder
         self._hand: psycopg.Connection[tuple[Any, ...]] | None = None
         self._rest = PostgREST(parts.postgrest, folder, cluster.dsn(name, "authenticator"), group)
-        self._storage = Storage(parts, folder, cluster, group)
+        self._storage = storage
         self.gateway = Gateway(loop, str(self._rest.socket), self._storage)
         self._rest.wait()
 
@@ -110,13 +120,11 @@ class Project:
         """End its servers; its databases stay."""
         self.gateway.close()
         self._rest.close()
-        self._storage.close()
         self.forget_connection()
 
     def drop(self) -> None:
         """End it and leave nothing of it."""
         self.close()
-        self._storage.drop()
         self._cluster.drop_database(self.name)
         shutil.rmtree(self._folder)
 

@@ -12,6 +12,7 @@ from tests.support.stack.gateway import Loop
 from tests.support.stack.parts import find_parts
 from tests.support.stack.project import Project
 from tests.support.stack.reaper import Reaper
+from tests.support.stack.storage import Storage
 
 
 class Stack:
@@ -25,6 +26,7 @@ class Stack:
         self._loop = Loop()
         self._projects: dict[str, Project] = {}
         self._cluster = Cluster(self._parts.postgres, self._folder / "postgres")
+        self._storage = Storage(self._parts, self._folder / "storage", self._cluster, self._reaper.group)
         try:
             self._cluster.create()
         except BaseException:
@@ -37,8 +39,9 @@ class Stack:
         if not self._cluster.running:
             self.start_database()
         if name not in self._projects:
+            folder, group = self._folder / name, self._reaper.group
             self._projects[name] = Project(
-                name, schema, self._cluster, self._parts, self._folder / name, self._reaper.group, self._loop
+                name, schema, self._cluster, self._storage, self._parts, folder, group, self._loop
             )
         return self._projects[name]
 
@@ -76,6 +79,7 @@ class Stack:
         try:
             for project in self._projects.values():
                 project.close()
+            self._storage.close()
             self._loop.close()
         finally:
             self._reaper.close()

@@ -1,4 +1,4 @@
-"""The storage server of one project.
+"""The storage server of a stack, shared by its projects: one bucket, which each of them empties before a test.
 
 It keeps each object as a file, and its tables in a database of its own: when it starts it grants all of `public` to
 every role, which would undo a project's own revokes.
@@ -25,6 +25,7 @@ from tests.support.stack.keys import SECRET, SERVICE_KEY
 from tests.support.stack.parts import Parts
 
 BUCKET = "vehicle-images"
+_DATABASE = "storage"
 _RESTORE = f"""
 delete from storage.objects;
 delete from storage.buckets;
@@ -49,10 +50,11 @@ class Storage:
 
     def __init__(self, parts: Parts, folder: Path, cluster: Cluster, group: int) -> None:
         self._parts, self._folder, self._cluster, self._group = parts, folder, cluster, group
-        self._database = f"{folder.name}_storage"
-        self._dsn = cluster.dsn(self._database)
+        self._dsn = cluster.dsn(_DATABASE)
         self._objects = folder / "supabase/.temp/storage"
         self._daemon: Daemon | None = None
+        self.touched = False
+        """Whether anything was asked of it that may have changed something since `clear`."""
         self._starting = threading.Lock()
         self.port = 0
 
@@ -73,10 +75,10 @@ class Storage:
                 self._daemon = self._serve()
 
     def _create(self) -> None:
-        self._cluster.create_database(self._database)
+        self._cluster.create_database(_DATABASE)
         self.port = free_port()
         config = self._folder / "supabase/config.toml"
-        config.parent.mkdir()
+        config.parent.mkdir(parents=True)
         config.write_text(_CONFIG.format(port=self.port, dsn=self._dsn, secret=SECRET))
 
     def _serve(self) -> Daemon:
@@ -98,7 +100,9 @@ class Storage:
     def clear(self) -> None:
         """Back to one empty public bucket."""
         self.start()
-        self._restore()
+        if self.touched or self.objects():
+            self.touched = False
+            self._restore()
 
     def _restore(self) -> None:
         with psycopg.connect(self._dsn) as connection:
@@ -113,8 +117,3 @@ class Storage:
     def close(self) -> None:
         if self._daemon:
             self._daemon.close()
-
-    def drop(self) -> None:
-        """Drop its database, once it is closed."""
-        if self._daemon:
-            self._cluster.drop_database(self._database)
