@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
+
+import pytest
+from rich.console import Console
 
 from tests.support.web import HOST, Web
-from tui.cli.watch import follow, progress_line, troubled
-from tui.model import HostPace, Phase, RunOptions, Snapshot, Tally
+from tui.cli.watch import display, follow, progress_line, troubled
+from tui.model import HostPace, Lane, Mark, Phase, RunOptions, Snapshot, Tally
 from tui.settings import Settings
 from tui.stores import Store
 from tui.trickle.session import Session
@@ -51,6 +55,18 @@ def test_hosts_that_are_asked_less_often_are_in_it_those_that_are_down_first() -
     over = Snapshot("r", Phase.FINISHED, RunOptions(), hosts=hosts)
     assert "dead" not in progress_line(over)
     assert troubled(over, 3)[1:] == ["busy.example 4/s: 429, next in 3 s", "slow.example 2.5/s: narrowed from 4/s"]
+
+
+@pytest.mark.parametrize("height", [8, 24, 60])
+def test_a_terminal_shows_how_far_a_run_is_however_many_vehicles_are_under_way(height: int) -> None:
+    lanes = tuple(Lane(slot, f"v{slot}", f"Vehicle {slot}", (Mark.STORED,)) for slot in range(40))
+    seen = Snapshot("r", Phase.RUNNING, RunOptions(), vehicles_total=99, lanes=lanes)
+    told = io.StringIO()
+    Console(file=told, width=100, height=height).print(display(seen, height))
+    lines = told.getvalue().splitlines()
+    assert len(lines) < height
+    assert any("0 / 99 vehicles" in line for line in lines)
+    assert "Vehicle 0" in lines[0]
 
 
 async def test_one_that_is_cancelled_leaves_no_run_behind(web: Web, store: Store) -> None:

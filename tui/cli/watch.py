@@ -19,6 +19,9 @@ if TYPE_CHECKING:  # rich takes its time to load, and who is piped needs none of
     from tui.listings.intake import ImportReport
 
 REFRESH = 0.1
+AROUND_LANES = 6
+"""Rows for all but the lanes: the bar, a line that may wrap, and the last word that was said above."""
+
 PLAIN_EVERY = 5.0
 """Seconds between the progress lines of a run that is piped."""
 
@@ -99,7 +102,8 @@ def _words(line: LogLine) -> str:
     return f"{time.strftime('%H:%M:%S', time.localtime(line.at))}  {clean(line.text)}"
 
 
-def _display(snapshot: Snapshot) -> RenderableType:
+def display(snapshot: Snapshot, height: int) -> RenderableType:
+    """What a terminal of `height` rows shows of a run: as many lanes as there is room for, and how far it is."""
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -108,7 +112,7 @@ def _display(snapshot: Snapshot) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(max_width=36, no_wrap=True, overflow="ellipsis")
     grid.add_column(no_wrap=True, overflow="ellipsis")
-    for lane in snapshot.lanes:
+    for lane in snapshot.lanes[: max(0, height - AROUND_LANES)]:
         grid.add_row(Text(clean(lane.title)), Text("".join(MARKS[mark] for mark in lane.marks)))
     bar = ProgressBar(total=max(1, snapshot.images_total), completed=snapshot.tally.done)
     return Group(grid, bar, Text(progress_line(snapshot), no_wrap=False))
@@ -124,7 +128,7 @@ async def _follow_live(run: Runner, console: Console, running: asyncio.Task[Snap
             snapshot = run.snapshot()
             for line in lines.fresh(snapshot):
                 live.console.print(Text(_words(line)))
-            live.update(_display(snapshot), refresh=True)
+            live.update(display(snapshot, console.height), refresh=True)
             await asyncio.wait({running}, timeout=REFRESH)
 
 
