@@ -4,6 +4,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.support.pilot import driven, shown, until
+from tests.support.web import Web
 from tui.app.app import BackfillApp
 from tui.app.screens.confirm import ConfirmScreen
 from tui.app.screens.failures import FailuresScreen
@@ -108,6 +109,33 @@ async def test_unpark_asks_first(app: BackfillApp) -> None:
         await pilot.press("right", "enter")
         await until(pilot, lambda: app.counts is not None and app.counts.parked == 0)
         await until(pilot, lambda: [each.reason for each in screen.groups] == [Reason.DNS])
+
+
+async def test_follows_a_run_that_goes_on_and_keeps_the_selection(app: BackfillApp, web: Web) -> None:
+    web.answers = {path: (404, b"") for number in range(12) for path in [f"v{number}/{number * 64}"]}
+    async with driven(app) as pilot:
+        await with_refusals(pilot, app)
+        web.hold.clear()
+        app.start_run(Scope())
+        await pilot.press("f")
+        assert isinstance(app.screen, FailuresScreen)
+        followed = app.screen
+        await until(pilot, lambda: len(followed.groups) == 2 and web.holding > 0)
+        await pilot.press("end")
+        chosen = followed.current
+        web.hold.set()
+        await until(pilot, lambda: sum(group.images for group in followed.groups) == 14)
+        assert followed.current == chosen
+        assert app.screen is followed
+
+
+async def test_f5_asks_the_store_again(app: BackfillApp) -> None:
+    async with driven(app) as pilot:
+        screen = await with_refusals(pilot, app)
+        assert app.session is not None
+        await app.session.store.retry(LOST.host, Reason.DNS.value)
+        await pilot.press("f5")
+        await until(pilot, lambda: [each.reason for each in screen.groups] == [Reason.GONE])
 
 
 async def test_the_order_is_shown_at_its_column(app: BackfillApp) -> None:

@@ -104,3 +104,12 @@ async def test_runs_again_with_the_same_scope_and_options(app: BackfillApp) -> N
         assert app.trickle.options == RunOptions(3, 2, 7, "unlimited", scope)
         assert app.snapshot is not None
         assert app.snapshot.tally.stored == 4 * 2
+
+
+async def test_f5_asks_the_store_again(app: BackfillApp) -> None:
+    async with driven(app) as pilot:
+        screen = await history(pilot, app)
+        assert app.session is not None
+        await app.session.store.save_run(KILLED)
+        await pilot.press("f5")
+        await until(pilot, lambda: screen.records == (KILLED,))

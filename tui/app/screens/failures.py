@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 
 from textual.app import ComposeResult
@@ -16,9 +17,15 @@ from tui.app.widgets.canvas import LineList
 from tui.app.widgets.failure_lines import Order
 from tui.app.widgets.ink import BLANK, Ink, Line, Piece, spread
 from tui.app.widgets.sheet import Sheet
-from tui.model import Problem, RefusalGroup
+from tui.model import Problem, RefusalGroup, Snapshot
 
 ROOMY = 76
+
+FOLLOW_EVERY = 2.0
+"""Seconds between two questions to the store while a run goes on, at the least."""
+
+FOLLOW_REST = 10.0
+"""How many times as long as it answered the store is left alone."""
 
 
 def _may_help(screen: FailuresScreen) -> bool:
@@ -32,7 +39,10 @@ def _no_use(screen: FailuresScreen) -> bool:
 
 
 class FailuresScreen(BaseScreen):
-    """Groups of refusals; a retry forgets them, so that the next run asks for those URLs again."""
+    """Groups of refusals, which follow a run that goes on.
+
+    A retry forgets a group, so that the next run asks for those URLs again.
+    """
 
     AREA = "failures"
     TITLE = "Failures"
@@ -55,6 +65,7 @@ class FailuresScreen(BaseScreen):
         Action("order", "o", "Order", show=5, help="By images, host, reason, vehicles"),
         Action("open_url", "b", "Browser", show=6, help="Open the example; enter, too"),
         Action("copy_url", "y", "Copy", show=7, help="Copy the example's URL"),
+        Action("refresh", "f5", "Look again", group="List"),
         Action("back", "escape", "Back", show=2),
     )
     DEFAULT_CSS = """
@@ -69,6 +80,8 @@ class FailuresScreen(BaseScreen):
         self.order = Order.IMAGES
         self.asked = False
         self.error = ""
+        self._followed: object = None
+        self._ask_again_at = 0.0
 
     def compose_body(self) -> ComposeResult:
         """Titles, the list, and what there is to say about the row under the cursor."""
@@ -89,29 +102,47 @@ class FailuresScreen(BaseScreen):
     def on_mount(self) -> None:
         """The list has the keys."""
         self._list.focus()
+        self.watch(self.app, "snapshot", self._follow, init=False)
 
     def on_screen_resume(self) -> None:
         """Ask the store, behind the paint."""
         self.load()
 
+    def _follow(self, seen: Snapshot | None) -> None:
+        """Ask again when vehicles have ended since: only then are their refusals on record."""
+        if seen is None or not self.is_active:
+            return
+        standing = seen.run_id, seen.vehicles_done, seen.tally.refused + seen.tally.deferred, seen.phase.over
+        if standing != self._followed and (seen.phase.over or self.backfill.clock() >= self._ask_again_at):
+            self._followed = standing
+            self.load()
+
     def load(self) -> None:
         """Ask the store for all groups."""
+        self._ask_again_at = math.inf
         start(self, "failures", self._load)
 
     async def _load(self) -> None:
         session = self.backfill.session
         if session is None:
             return
+        began = self.backfill.clock()
         try:
             self.groups = await session.store.refusals()
             self.error = ""
         except Problem as problem:
             self.error = str(problem)
+        now = self.backfill.clock()
+        self._ask_again_at = now + max(FOLLOW_EVERY, FOLLOW_REST * (now - began))
         self.asked = True
         self._arrange()
 
     def _arrange(self) -> None:
+        """The cursor stays on the group that it is about, wherever that went."""
+        before = self.current
         self._list.show(draw.ordered(self.groups, self.order))
+        if before is not None:
+            self._list.cursor = next((n for n, row in enumerate(self._list.rows) if _same(row, before)), 0)
         self._tell()
 
     def _tell(self) -> None:
@@ -181,6 +212,10 @@ class FailuresScreen(BaseScreen):
 
         self.app.push_screen(question, answer)
 
+    def action_refresh(self) -> None:
+        """Ask the store again."""
+        self.load()
+
     def action_order(self) -> None:
         """The next order."""
         orders = list(Order)
@@ -203,6 +238,10 @@ class FailuresScreen(BaseScreen):
     def action_back(self) -> None:
         """Leave."""
         self.app.pop_screen()
+
+
+def _same(one: RefusalGroup, other: RefusalGroup) -> bool:
+    return (one.host, one.reason) == (other.host, other.reason)
 
 
 async def _each(retry: Callable[[str, str], Awaitable[int]], groups: Sequence[RefusalGroup]) -> int:

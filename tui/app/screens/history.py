@@ -58,6 +58,7 @@ class HistoryScreen(BaseScreen):
             writes=True,
         ),
         Action("back", "escape", "Back", show=3),
+        Action("refresh", "f5", "Look again", group="List"),
     )
     DEFAULT_CSS = """
     HistoryScreen #history-head { height: 2; }
@@ -91,7 +92,7 @@ class HistoryScreen(BaseScreen):
 
     def on_screen_resume(self) -> None:
         """Ask the store, behind the paint."""
-        start(self, "history", self._load)
+        self.action_refresh()
 
     async def _load(self) -> None:
         session = self.backfill.session
@@ -128,6 +129,10 @@ class HistoryScreen(BaseScreen):
     def on_line_list_opened(self) -> None:
         """Enter shows one run in full."""
         self.action_details()
+
+    def action_refresh(self) -> None:
+        """Ask the store again."""
+        start(self, "history", self._load)
 
     def action_details(self) -> None:
         """Show the run under the cursor in full."""
