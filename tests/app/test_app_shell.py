@@ -8,11 +8,13 @@ from tests.support.pilot import driven, shown, until
 from tests.support.web import Web
 from tui.app.app import BackfillApp
 from tui.app.screens.confirm import ConfirmScreen
-from tui.app.screens.help import HelpScreen
+from tui.app.screens.help import HelpScreen, key_lines
 from tui.app.screens.inventory import InventoryScreen
 from tui.app.screens.run import RunScreen
 from tui.app.screens.summary import SummaryScreen
 from tui.app.screens.welcome import WelcomeScreen
+from tui.app.widgets.ink import line_width
+from tui.app.widgets.sheet import Sheet
 from tui.model import Phase, Scope
 
 
@@ -223,10 +225,42 @@ async def test_help_lists_the_keys_of_the_screen_below(app: BackfillApp) -> None
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         text = shown(app)
-        for words in ("Organizations and vehicles", "Resume the interrupted run", "Sort by the next column", "Quit"):
+        for words in ("Organizations and vehicles", "Resume the interrupted run", "Sort. By the next column", "Quit"):
             assert words in text
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, InventoryScreen))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (110, 36), (120, 36), (200, 50)])
+async def test_help_lists_every_key_of_a_screen_and_cuts_none(app: BackfillApp, size: tuple[int, int]) -> None:
+    async with driven(app, size) as pilot:
+        await opened(pilot, app)
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        sheet = app.screen.query_one(Sheet)
+        text = " ".join(piece.text for line in sheet.lines for piece in line)
+        named = [f" {label}" for label in ("e  ", "o  ", "h  ", "i  ", "D  ", "f5  ", "^o  ")]
+        assert not [label for label in named if label not in f" {text}"]
+        assert all(line_width(line) <= sheet.room for line in sheet.lines)
+        assert "…" not in text
+        await pilot.press("end")
+        await until(pilot, lambda: "The next part of the screen" in shown(app))
+
+
+def test_a_long_help_is_wrapped_in_its_column() -> None:
+    groups = [(name, [("pgdn", f"{name} " * 30)] * 3) for name in ("one", "two")]
+    for width in range(40, 150, 5):
+        lines = key_lines(groups, width)
+        assert all(line_width(line) <= width for line in lines)
+        assert "".join(piece.text for line in lines for piece in line).count("two") == 91
+
+
+async def test_the_footer_at_80_columns_is_whole(app: BackfillApp) -> None:
+    async with driven(app) as pilot:
+        await opened(pilot, app)
+        footer = shown(app).splitlines()[-1].split("  ")
+        keys = "space Mark", "/ Filter", "v Preview", "r Run", "f Failures", "e Options", "? Help", "q Quit"
+        assert tuple(word.strip() for word in footer if word.strip()) == keys
 
 
 async def test_the_palette_has_what_the_registry_has(app: BackfillApp) -> None:

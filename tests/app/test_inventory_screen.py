@@ -6,11 +6,15 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.support.pilot import driven, shown, until
+from tests.support.web import Web
 from tui.app.app import BackfillApp
 from tui.app.screens.inventory import InventoryScreen
 from tui.app.screens.preview import PreviewScreen
+from tui.app.widgets.bottom import work_line
+from tui.app.widgets.ink import line_width
 from tui.app.widgets.options import OptionsBar
 from tui.app.widgets.pager import PagedList
+from tui.model import Workload
 
 SIZES = [(80, 24), (120, 36)]
 
@@ -64,7 +68,12 @@ async def test_the_cursor_chooses_whose_vehicles_are_shown(app: BackfillApp) -> 
     async with driven(app) as pilot:
         await opened(pilot, app)
         await pilot.press("down")
-        await until(pilot, lambda: rows(app, "vehicles").total == 6 and "6 vehicles · 18 images" in shown(app))
+        await until(
+            pilot,
+            lambda: (
+                rows(app, "vehicles").total == 6 and "to run  Gulf Motorcars · 6 vehicles · 18 images" in shown(app)
+            ),
+        )
         assert "6 needing of 6 vehicles" in shown(app)
 
 
@@ -105,7 +114,7 @@ async def test_without_marks_the_vehicle_under_the_cursor_counts(app: BackfillAp
     async with driven(app) as pilot:
         await opened(pilot, app)
         await pilot.press("right", "down")
-        await until(pilot, lambda: "1 vehicle · 3 images" in shown(app))
+        await until(pilot, lambda: "to run  this vehicle, 1961 Porsche 911 · 1 vehicle · 3 images" in shown(app))
         assert len(inventory(app).scope.vehicle_ids) == 1
 
 
@@ -138,7 +147,7 @@ async def test_options_are_checked_before_they_hold(app: BackfillApp) -> None:
     async with driven(app) as pilot:
         await opened(pilot, app)
         await pilot.press("e", "home", "ctrl+k", *"0", "enter")
-        await until(pilot, lambda: "batch_size must be between 1 and 1,000, not 0." in shown(app))
+        await until(pilot, lambda: "batch size must be between 1 and 1,000, not 0." in shown(app))
         assert app.options.batch_size == 10
         await pilot.press("backspace", *"25", "enter")
         await until(pilot, lambda: app.options.batch_size == 25)
@@ -220,5 +229,43 @@ async def test_the_smallest_window_shows_every_option(app: BackfillApp) -> None:
     async with driven(app, (60, 18)) as pilot:
         await opened(pilot, app)
         last = shown(app).splitlines()[-3]
-        for words in ("batch", "10", "images", "20", "limit", "100", "pace", "unlimited"):
+        for words in ("batch", "10", "cap", "20", "limit", "100", "pace", "unlimited"):
             assert words in last
+
+
+@pytest.mark.parametrize("width", [80, 113, 114, 120, 200])
+async def test_two_lists_side_by_side_show_what_one_above_the_other_shows(app: BackfillApp, width: int) -> None:
+    async with driven(app, (width, 36)) as pilot:
+        await opened(pilot, app)
+        titles = [line for line in shown(app).splitlines() if "URLs" in line]
+        assert len(titles) == 1
+        for name in ("vehicle", "URLs", "stored", "state"):
+            assert name in titles[0]
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+async def test_the_same_words_for_the_options_at_every_width(app: BackfillApp, width: int) -> None:
+    async with driven(app, (width, 36)) as pilot:
+        await opened(pilot, app)
+        (line,) = (line for line in shown(app).splitlines() if "batch size" in line)
+        for word in ("batch size", "10", "cap", "20", "limit", "100", "pace", "unlimited", "bandwidth", "none"):
+            assert word in line
+
+
+def test_the_name_of_what_is_to_run_gives_way_to_the_numbers() -> None:
+    for width in (56, 76, 116):
+        line = work_line("自動車の長い名前 🚗" * 9, Workload(418, 4_321), 100, width)
+        assert line_width(line) <= width
+        assert "418 vehicles · 4,321 images" in "".join(piece.text for piece in line)
+
+
+async def test_a_change_while_a_run_goes_on_says_from_when_on_it_holds(app: BackfillApp, web: Web) -> None:
+    async with driven(app) as pilot:
+        await opened(pilot, app)
+        web.hold.clear()
+        await pilot.press("r")
+        await until(pilot, lambda: web.holding > 0)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is inventory(app))
+        await pilot.press("e", "tab", "home", "ctrl+k", "2", "enter")
+        await until(pilot, lambda: "The cap of 2 holds from the next vehicle on" in shown(app))

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tui.app.widgets.options import BANDWIDTHS, step_bandwidth
+from tui.app.widgets.options import BANDWIDTHS, holds_from, step_bandwidth
+from tui.model import RunOptions
 
 
 @pytest.mark.parametrize(
@@ -27,3 +28,23 @@ def test_all_limits_can_be_stepped_through() -> None:
     there = list(BANDWIDTHS)
     assert [step_bandwidth(text, 1) for text in there] == [*there[1:], "none"]
     assert [step_bandwidth(text, -1) for text in there] == [there[0], *there[:-1]]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"max_images": 5}, "The cap of 5 holds from the next vehicle on; those in progress keep theirs."),
+        ({"batch_size": 20}, "Up to 20 vehicles at a time from now on."),
+        ({"batch_size": 4}, "At most 4 vehicles at a time, once enough of those in progress have ended."),
+        ({"limit": 40}, "The run takes 40 vehicles in all; those in progress are finished."),
+        ({"pace": "fast"}, "This holds at once."),
+        ({"bandwidth": 500_000}, "This holds at once."),
+        ({}, ""),
+    ],
+)
+def test_from_when_on_a_change_holds(change: dict[str, int | str], told: str) -> None:
+    before = RunOptions()
+    assert holds_from(before, before.tuned(**change)) == told
+    assert holds_from(before, before.tuned(**change), workers=2) == (
+        f"{told} Other workers keep theirs." if told else ""
+    )

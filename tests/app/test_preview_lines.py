@@ -1,3 +1,5 @@
+import pytest
+
 from tui.app.widgets.ink import Ink, Line, line_width
 from tui.app.widgets.preview_lines import GAP, Totals, paint, rows, totals_line
 from tui.model import Gallery, Lease, Outcome, Reason, Result, Vehicle
@@ -48,9 +50,17 @@ def test_what_was_done_before_is_told_and_not_counted() -> None:
 
 
 def test_totals_hide_zeros() -> None:
-    told = text_of(totals_line(Totals(59, 861, 0, 52, 40), 20))
+    told = text_of(totals_line(Totals(59, 861, 0, 52, 40), 20, 78))
     assert told == "would store 861   leave out 52   cap 20 cuts 40"
-    assert text_of(totals_line(Totals(), 20)) == "would store 0"
+    assert text_of(totals_line(Totals(), 20, 78)) == "would store 0"
+
+
+@pytest.mark.parametrize("width", [58, 78, 118])
+def test_totals_are_told_shorter_rather_than_cut(width: int) -> None:
+    line = totals_line(Totals(12_000, 186_100, 14_400, 15_200, 14_000), 1_000, width)
+    assert line_width(line) <= width
+    for number in ("186,100", "14,400", "15,200", "14,000"):
+        assert number in text_of(line)
 
 
 def test_the_cursor_rests_on_urls_alone() -> None:

@@ -152,7 +152,8 @@ async def test_options_are_edited_in_place_and_a_bad_one_is_refused(app: Backfil
         await pilot.press("backspace", "backspace", "4", "enter")
         assert app.trickle is not None
         await until(pilot, lambda: app.trickle is not None and app.trickle.options.batch_size == 4)
-        assert "batch 4 " in shown(app)
+        assert "batch size 4 " in shown(app)
+        assert "At most 4 vehicles at a time, once enough of those in progress have ended." in shown(app)
         await until(pilot, lambda: app.focused is app.screen.query_one(RunLog) and not app.screen.query(OptionsBar))
         await pilot.press("e", "backspace", "0", "enter")
         await until(pilot, lambda: "must be between" in shown(app))

@@ -15,7 +15,7 @@ from tui.app.farewell import farewell
 from tui.app.marks import Marks
 from tui.app.sign import Sign
 from tui.app.widgets.field import step_choice, step_number
-from tui.app.widgets.footer import Key, fitting
+from tui.app.widgets.footer import MOST, Key, fitting
 from tui.app.widgets.header import Standing, header_line, telling
 from tui.app.widgets.ink import Ink, Line, Piece, line_width
 from tui.app.widgets.options import entered
@@ -116,10 +116,10 @@ def keys(count: int) -> list[Key]:
     return [Key(Action(f"a{n}", "x", "Title", show=n), owner, "x", True) for n in range(count, 0, -1)]
 
 
-def test_the_footer_holds_eight_keys_and_the_last_in_rank_go_first() -> None:
-    assert [key.action.id for key in fitting(keys(12), 500)] == [f"a{n}" for n in range(8, 0, -1)]
-    assert [key.action.id for key in fitting(keys(12), 18)] == ["a2", "a1"]
-    assert fitting(keys(12), 3) == []
+def test_the_last_in_rank_leave_the_footer_first_and_none_is_cut() -> None:
+    assert [key.action.id for key in fitting(keys(20), 500)] == [f"a{n}" for n in range(MOST, 0, -1)]
+    assert [key.action.id for key in fitting(keys(20), 18)] == ["a2", "a1"]
+    assert fitting(keys(20), 3) == []
 
 
 def test_every_binding_has_an_id_under_which_it_can_be_given_another_key() -> None:

@@ -55,8 +55,8 @@ ACTIONS = (
     Action("toggle_pause", "p", "Pause or resume the run", group="Run", enabled=lambda app: app.running, writes=True),
     Action("stop_run", "s", "Stop the run (twice: at once)", group="Run", enabled=lambda app: app.running, writes=True),
     Action("watch_run", "w", "Watch the run", group="Run", enabled=lambda app: app.trickle is not None),
-    Action("fleet", "F", "Fleet", show=7, group="Look", help="Workers on any machine", enabled=_open),
-    Action("doctor", "D", "Doctor", show=8, group="Look", help="What the deployment needs, and what it lacks"),
+    Action("fleet", "F", "Fleet", show=8, group="Look", help="Workers on any machine", enabled=_open),
+    Action("doctor", "D", "Doctor", show=9, group="Look", help="What the deployment needs, and what it lacks"),
     Action("toggle_theme", "t", "Light or dark", group="Anywhere"),
     Action("command_palette", "colon", "All commands", group="Anywhere", palette=False),
     Action("welcome", "ctrl+o", "Open another store", group="Anywhere", enabled=lambda app: not app.running),
@@ -111,6 +111,11 @@ class BackfillApp(DeploymentApp):
     def paused_elsewhere(self) -> bool:
         """Whether the run is paused, but not from here."""
         return self.snapshot is not None and self.snapshot.phase in PAUSED and not self._paused_here
+
+    @property
+    def sharing(self) -> int:
+        """Live workers of the run that goes on, here and elsewhere."""
+        return self.snapshot.workers if self.snapshot is not None else 1
 
     @property
     def exit_summary(self) -> str:

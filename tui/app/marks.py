@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tui.app import words
+from tui.app.columns import ALL
 from tui.app.widgets.pager import PagedList
+from tui.model import Organization, Scope, Vehicle
 
 MOST = 10_000
 """Rows that one key marks; whoever wants more wants an organization, or all."""
@@ -46,6 +48,19 @@ class Marks:
     @staticmethod
     def _of(names: list[str], vehicles: bool) -> Marks:
         return Marks(vehicles=tuple(names)) if vehicles else Marks(organizations=tuple(names))
+
+
+def aim(
+    marks: Marks, organization: Organization | None, vehicle: Vehicle | None, *, include_private: bool
+) -> tuple[Scope, str]:
+    """What a run is about, and its name: the marks, else the vehicle if one is meant, else the organization."""
+    if marks:
+        return Scope(marks.organizations, marks.vehicles, include_private), marks.words
+    if vehicle is not None:
+        return Scope((), (vehicle.id,), include_private), f"this vehicle, {words.clean(vehicle.title) or '(no title)'}"
+    if organization is None or organization.id == ALL:
+        return Scope((), (), include_private), "all organizations"
+    return Scope((organization.id,), (), include_private), words.clean(organization.name)
 
 
 async def collect(pager: PagedList[Any]) -> tuple[list[str], bool]:

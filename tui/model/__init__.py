@@ -47,6 +47,7 @@ from tui.model.problem import (
 from tui.model.runs import (
     MOST_BANDWIDTH,
     OPTION_BOUNDS,
+    OPTION_NAMES,
     PACES,
     SILENCE,
     HostPace,
@@ -75,6 +76,7 @@ __all__ = [
     "BUCKET",
     "MOST_BANDWIDTH",
     "OPTION_BOUNDS",
+    "OPTION_NAMES",
     "PACES",
     "SILENCE",
     "SOURCE",

@@ -15,6 +15,9 @@ PACES = ("gentle", "normal", "fast", "unlimited")
 
 MOST_BANDWIDTH = 10_000_000_000
 
+OPTION_NAMES = {"batch_size": "batch size", "max_images": "cap per vehicle", "limit": "limit"}
+"""What is said for an option that is a number; settings, flags and JSON keep their own names."""
+
 OPTION_BOUNDS = (
     ("batch_size", 1, 1_000),
     ("max_images", 1, 1_000),
@@ -41,7 +44,7 @@ class RunOptions:
         for name, low, high in OPTION_BOUNDS:
             value = getattr(self, name)
             if not low <= value <= high:
-                raise Problem(f"{name} must be between {low:,} and {high:,}, not {value:,}.")
+                raise Problem(f"{OPTION_NAMES[name]} must be between {low:,} and {high:,}, not {value:,}.")
         if self.pace not in PACES:
             raise Problem(f"pace must be one of {', '.join(PACES)}, not {self.pace!r}.")
         if not 0 <= self.bandwidth <= MOST_BANDWIDTH:

@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 
 LEAST_WIDTH, LEAST_HEIGHT = 60, 18
 
+WIDE = 114
+"""Columns from which two lists stand side by side with all that matters of them."""
+
 
 class BaseScreen(Screen[None]):
     """A screen of the app: declare `AREA`, `TITLE` and `ACTIONS`, and yield the middle from `compose_body`.
 
-    The bindings come from `ACTIONS` alone. The screen has the class `-wide` from 100 columns, `-narrow` below,
+    The bindings come from `ACTIONS` alone. The screen has the class `-wide` from 114 columns, `-narrow` below,
     `-tall` from 34 rows and `-short` below 22.
     """
 
@@ -30,7 +33,7 @@ class BaseScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - declared as such by Textual
         (0, "-thin"),
         (LEAST_WIDTH, "-narrow"),
-        (100, "-wide"),
+        (WIDE, "-wide"),
     ]
     VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - declared as such by Textual
         (0, "-flat"),

@@ -14,11 +14,16 @@ from tui.app import words
 from tui.app.actions import Action
 from tui.app.screens.dialog import Dialog
 from tui.app.widgets.footer import labels_of
-from tui.app.widgets.ink import BLANK, Ink, Line, Piece, clip, left, line_width, wrapped
+from tui.app.widgets.ink import BLANK, Ink, Line, Piece, left, wrapped
+from tui.app.widgets.run_lines import beside
 from tui.app.widgets.sheet import Sheet
 
-KEY_WIDTH = 10
-TWO_COLUMNS = 80
+KEY_WIDTH = 11
+TWO_COLUMNS = 90
+GAP = 4
+MOST_WIDTH = 150
+FRAME = 6
+"""Cells that the box keeps for itself at its sides."""
 
 LIST_KEYS = (
     ("↑ ↓", "Move; also k and j"),
@@ -36,9 +41,9 @@ class HelpScreen(Dialog[None]):
     AREA = "help"
     ACTIONS = (Action("leave", "escape,question_mark,q", "Close", show=1),)
     AUTO_FOCUS = "#keys"
-    DEFAULT_CSS = """
-    HelpScreen > #box { width: 100; }
-    HelpScreen #keys { padding: 0; }
+    DEFAULT_CSS = f"""
+    HelpScreen > #box {{ width: {MOST_WIDTH}; }}
+    HelpScreen #keys {{ padding: 0; }}
     """
 
     def __init__(self, subject: Screen[Any], app: DOMNode, notice: str = "") -> None:
@@ -51,18 +56,15 @@ class HelpScreen(Dialog[None]):
         yield Sheet(self._lines, id="keys")
 
     def on_resize(self, event: events.Resize) -> None:
-        """As high as the keys need and the window allows."""
-        width = min(100, event.size.width * 96 // 100) - 6
-        self.query_one(Sheet).styles.height = min(len(self._lines(width)), event.size.height - 8)
+        """As high as the keys need and the window allows; the arrow keys scroll what is higher."""
+        sheet = self.query_one(Sheet)
+        width = min(MOST_WIDTH, event.size.width * 96 // 100) - FRAME - sheet.scrollbar_size_vertical
+        sheet.styles.height = min(len(self._lines(width)), event.size.height - 8)
 
     def _lines(self, width: int) -> Sequence[Line]:
         """All groups, in two columns where there is room, and what the store wants to be known."""
-        blocks = [list(_block(group)) for group in self._groups]
-        if width < TWO_COLUMNS:
-            lines = [line for block in blocks for line in block]
-        else:
-            lines = list(_side_by_side(*_halves(blocks), width // 2))
-        return [*lines, *((Piece(line, Ink.DIM),) for line in wrapped(self._notice, width))]
+        notice: list[Line] = [(Piece(line, Ink.DIM),) for line in wrapped(self._notice, width)]
+        return [*key_lines(self._groups, width), *([BLANK, *notice] if notice else [])]
 
 
 def groups_of(subject: Screen[Any], app: DOMNode) -> list[Group]:
@@ -74,7 +76,8 @@ def groups_of(subject: Screen[Any], app: DOMNode) -> list[Group]:
             text = f"{action.title}. {action.help}" if action.help else action.title
             if name in labels:
                 groups.setdefault(action.group, []).append((labels[name][0], text))
-    groups.setdefault("List", []).extend(LIST_KEYS)
+    # What every list does comes last: a low window shows the rest first.
+    groups["List"] = [*groups.pop("List", []), *LIST_KEYS]
     return list(groups.items())
 
 
@@ -83,11 +86,21 @@ def _named(owner: DOMNode) -> Iterator[tuple[Action, str]]:
         yield action, f"{getattr(owner, 'AREA', '')}.{action.id}"
 
 
-def _block(group: Group) -> Iterator[Line]:
+def key_lines(groups: Sequence[Group], width: int) -> list[Line]:
+    """The groups as lines of at most `width` cells, in two columns where there is room; nothing is cut."""
+    if width < TWO_COLUMNS:
+        return [line for group in groups for line in _block(group, width)][:-1]
+    column = (width - GAP) // 2
+    first, second = _halves([list(_block(group, column)) for group in groups])
+    return beside(first[:-1], second[:-1], column, GAP)
+
+
+def _block(group: Group, width: int) -> Iterator[Line]:
     name, keys = group
     yield (Piece(name, Ink.STRONG),)
     for key, text in keys:
-        yield Piece(left(key, KEY_WIDTH), Ink.ACCENT), Piece(text, Ink.PLAIN)
+        for number, line in enumerate(wrapped(text, width - KEY_WIDTH)):
+            yield Piece(left("" if number else key, KEY_WIDTH), Ink.ACCENT), Piece(line, Ink.PLAIN)
     yield BLANK
 
 
@@ -99,11 +112,3 @@ def _halves(blocks: Sequence[list[Line]]) -> tuple[list[Line], list[Line]]:
     for block in blocks:
         (second if second or len(first) + len(block) / 2 > total / 2 else first).extend(block)
     return first, second
-
-
-def _side_by_side(first: Sequence[Line], second: Sequence[Line], width: int) -> Iterator[Line]:
-    for index in range(max(len(first), len(second))):
-        one = first[index] if index < len(first) else BLANK
-        other = second[index] if index < len(second) else BLANK
-        one = clip(one, width - 2)
-        yield *one, Piece(" " * (width - line_width(one))), *other

@@ -18,7 +18,7 @@ from tui.app.actions import Action
 from tui.app.background import start
 from tui.app.columns import ALL, ORGANIZATION_COLUMNS, ORGANIZATION_ORDERS, VEHICLE_COLUMNS, VEHICLE_ORDERS
 from tui.app.farewell import notice_of
-from tui.app.marks import Marks, collect
+from tui.app.marks import Marks, aim, collect
 from tui.app.screens.base import BaseScreen
 from tui.app.screens.failures import FailuresScreen
 from tui.app.screens.history import HistoryScreen
@@ -27,7 +27,7 @@ from tui.app.screens.inventory_actions import ACTIONS
 from tui.app.screens.preview import PreviewScreen
 from tui.app.widgets.bottom import BottomLine
 from tui.app.widgets.ink import Ink, Piece
-from tui.app.widgets.options import OptionsBar
+from tui.app.widgets.options import OptionsBar, holds_from
 from tui.app.widgets.pager import PagedList
 from tui.app.widgets.pane import Pane
 from tui.model import Counts, Organization, Problem, RunRecord, Scope, Vehicle
@@ -83,13 +83,12 @@ class InventoryScreen(BaseScreen):
     @property
     def scope(self) -> Scope:
         """What a run would be about: the marks, else the row under the cursor of the list last used."""
-        private = self.backfill.options.scope.include_private
-        if self.marks:
-            return Scope(self.marks.organizations, self.marks.vehicles, private)
-        vehicle = self._vehicles.pager.current
-        if self._last is self._vehicles and vehicle is not None:
-            return Scope((), (vehicle.id,), private)
-        return Scope((self._of.id,) if self._of and self._of.id != ALL else (), (), private)
+        return self._aim[0]
+
+    @property
+    def _aim(self) -> tuple[Scope, str]:
+        vehicle = self._vehicles.pager.current if self._last is self._vehicles else None
+        return aim(self.marks, self._of, vehicle, include_private=self.backfill.options.scope.include_private)
 
     # Following the app
 
@@ -183,13 +182,13 @@ class InventoryScreen(BaseScreen):
 
     async def _weigh(self, session: Session) -> None:
         await asyncio.sleep(SETTLE)
-        options = self.backfill.options
+        options, (scope, name) = self.backfill.options, self._aim
         try:
-            work = await session.store.workload(self.scope, options.max_images)
+            work = await session.store.workload(scope, options.max_images)
         except Problem as problem:
             self._bottom.problem = str(problem)
             return
-        self._bottom.work = (self.marks.words, work, options.limit)
+        self._bottom.work = (name, work, options.limit)
 
     # Panes
 
@@ -275,6 +274,8 @@ class InventoryScreen(BaseScreen):
 
     @on(OptionsBar.Changed)
     def _take_options(self, event: OptionsBar.Changed) -> None:
+        if self.backfill.running:
+            self._bottom.say(holds_from(self.backfill.options, event.options, self.backfill.sharing))
         self.backfill.options = event.options
 
     @on(OptionsBar.Refused)

@@ -36,6 +36,10 @@ def next_cap(cap: int, step: int) -> int:
     return (beyond[0] if step > 0 else beyond[-1]) if beyond else cap
 
 
+def _fits(start: Line, end: Line, width: int) -> bool:
+    return line_width(start) + line_width(end) + 2 <= width
+
+
 class PreviewScreen(BaseScreen):
     """What a run over a scope would do, or what would become of one vehicle's gallery."""
 
@@ -147,9 +151,14 @@ class PreviewScreen(BaseScreen):
         if self.error:
             return title, (Piece(words.clean(self.error), Ink.BAD),), BLANK
         note: Line = (Piece("planning …" if self.planning else "nothing is written", Ink.DIM),)
-        fits = line_width(title) + line_width(note) + 2 <= width
-        second = spread(totals_line(self.totals, cap), self._shown() or (() if fits else note), width)
-        return spread(title, note if fits else (), width), second, BLANK
+        fits = _fits(title, note, width)
+        second = totals_line(self.totals, cap, width)
+        beside = self._shown() or (() if fits else note)
+        return (
+            spread(title, note if fits else (), width),
+            spread(second, beside if _fits(second, beside, width) else (), width),
+            BLANK,
+        )
 
     def _about(self) -> str:
         limit = self.backfill.options.limit

@@ -7,7 +7,8 @@ from textual.app import ComposeResult
 
 from tui.app.actions import Action
 from tui.app.screens.base import BaseScreen
-from tui.app.widgets.options import OptionsBar
+from tui.app.widgets.bottom import NOTE_STAYS
+from tui.app.widgets.options import OptionsBar, holds_from
 from tui.app.widgets.options_line import OptionsLine
 from tui.app.widgets.run_page import LEAST_LOG, RunLog, RunPage
 from tui.model import PACES, Snapshot
@@ -93,8 +94,17 @@ class RunScreen(BaseScreen):
         self.refresh_bindings()
 
     def on_options_bar_changed(self, event: OptionsBar.Changed) -> None:
-        """Tune the run."""
+        """Tune the run, and say from when on that holds."""
+        note = holds_from(self.backfill.options, event.options, self.backfill.sharing)
         self.backfill.options = event.options
+        self._note(note)
+        self.set_timer(NOTE_STAYS, lambda: self._note("", note))
+
+    def _note(self, note: str, instead_of: str | None = None) -> None:
+        page = self.query_one(RunPage)
+        if instead_of in (None, page.note):
+            page.note = note
+            page.redraw()
 
     def on_options_bar_refused(self, event: OptionsBar.Refused) -> None:
         """Say what is wrong with what was entered, until it is not any more."""

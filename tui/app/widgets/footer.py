@@ -13,7 +13,7 @@ from tui.app.actions import Action, binding_id
 from tui.app.widgets.canvas import Canvas
 from tui.app.widgets.ink import Ink, Line, Piece, line_width
 
-MOST = 8
+MOST = 14
 GAP = 2
 
 
@@ -34,7 +34,7 @@ class Key(NamedTuple):
 
 
 def fitting(keys: Sequence[Key], width: int) -> list[Key]:
-    """At most eight keys in the order given; the last in rank go first when room is short."""
+    """At most so many keys in the order given; the last in rank go first when room is short."""
     kept = sorted(keys, key=lambda key: key.action.show)[:MOST]
     while kept and sum(line_width(key.line) + GAP for key in kept) - GAP > width:
         kept.pop()

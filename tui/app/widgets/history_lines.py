@@ -79,9 +79,9 @@ def _count(number: int) -> str:
 
 
 def options_words(record: RunRecord) -> str:
-    """`batch 10 · cap 20 · limit 100 · normal`."""
+    """`batch size 10 · cap 20 · limit 100 · normal`."""
     options = record.options
-    return f"batch {options.batch_size:,} · cap {options.max_images:,} · limit {options.limit:,} · {options.pace}"
+    return f"batch size {options.batch_size:,} · cap {options.max_images:,} · limit {options.limit:,} · {options.pace}"
 
 
 def details(record: RunRecord, now: float) -> list[Line]:

@@ -15,15 +15,15 @@ from textual.widgets import Static
 
 from tui.app import words
 from tui.app.widgets.field import Field, OptionField, step_choice, step_number
-from tui.model import PACES, Problem, RunOptions
+from tui.model import OPTION_NAMES, PACES, Problem, RunOptions
 from tui.settings.values import bandwidth
 
 LABELS = {
-    "batch_size": ("batch size", "batch", "batch"),
-    "max_images": ("images per vehicle", "per vehicle", "images"),
-    "limit": ("limit", "limit", "limit"),
+    "batch_size": (OPTION_NAMES["batch_size"], "batch size", "batch"),
+    "max_images": (OPTION_NAMES["max_images"], "cap", "cap"),
+    "limit": (OPTION_NAMES["limit"], "limit", "limit"),
     "pace": ("pace", "pace", "pace"),
-    "bandwidth": ("bandwidth", "bytes/s", "b/s"),
+    "bandwidth": ("bandwidth", "bandwidth", "b/s"),
 }
 """Each option in full, shorter, and as short as can be."""
 
@@ -31,7 +31,10 @@ BANDWIDTHS = ("100K", "250K", "500K", "1M", "2M", "5M", "10M", "20M", "50M", "10
 """What the keys for more and less step through."""
 
 ROOM_IN_FULL = 112
-ROOM_SHORTER = 98
+ROOM_AROUND = 98
+"""Cells below which the fields move together."""
+
+ROOM_SHORTER = 76
 
 
 def step_bandwidth(text: str, by: int) -> str:
@@ -46,7 +49,7 @@ def step_bandwidth(text: str, by: int) -> str:
 
 
 class OptionsBar(Horizontal):
-    """Batch size, images per vehicle, limit, pace and bandwidth; a change is checked before it becomes `options`."""
+    """Batch size, cap, limit, pace and bandwidth; a change is checked before it becomes `options`."""
 
     DEFAULT_CSS = """
     OptionsBar {
@@ -106,7 +109,7 @@ class OptionsBar(Horizontal):
     def on_resize(self, event: events.Resize) -> None:
         """Say it shorter when there is little room."""
         size = (event.size.width < ROOM_IN_FULL) + (event.size.width < ROOM_SHORTER)
-        self.set_class(size == 2, "-tight")
+        self.set_class(event.size.width < ROOM_AROUND, "-tight")
         for name, labels in LABELS.items():
             self.query_one(f"#label-{name}", Static).update(labels[size])
 
@@ -151,6 +154,24 @@ class OptionsBar(Horizontal):
         if options != self.options:
             self.post_message(self.Changed(options))
         return True
+
+
+def holds_from(before: RunOptions, after: RunOptions, workers: int = 1) -> str:
+    """From when on a change holds for the run that goes on; empty where nothing changed. Other workers keep theirs."""
+    told = _holds_from(before, after)
+    return f"{told} Other workers keep theirs." if told and workers > 1 else told
+
+
+def _holds_from(before: RunOptions, after: RunOptions) -> str:
+    if after.max_images != before.max_images:
+        return f"The cap of {after.max_images:,} holds from the next vehicle on; those in progress keep theirs."
+    if after.batch_size > before.batch_size:
+        return f"Up to {after.batch_size:,} vehicles at a time from now on."
+    if after.batch_size < before.batch_size:
+        return f"At most {after.batch_size:,} vehicles at a time, once enough of those in progress have ended."
+    if after.limit != before.limit:
+        return f"The run takes {after.limit:,} vehicles in all; those in progress are finished."
+    return "" if after == before else "This holds at once."
 
 
 def entered(name: str, text: str) -> int | str:

@@ -16,7 +16,7 @@ from tui.model import RunOptions
 
 
 class OptionsWords(Canvas):
-    """`batch 10   per vehicle 20   limit 100   pace normal`."""
+    """`batch size 10   cap 20   limit 100   pace normal`."""
 
     options: reactive[RunOptions | None] = reactive(None)
 
@@ -25,8 +25,8 @@ class OptionsWords(Canvas):
         if self.options is None:
             return ()
         told = (
-            ("batch", f"{self.options.batch_size:,}"),
-            ("per vehicle", f"{self.options.max_images:,}"),
+            ("batch size", f"{self.options.batch_size:,}"),
+            ("cap", f"{self.options.max_images:,}"),
             ("limit", f"{self.options.limit:,}"),
             ("pace", self.options.pace),
             *([("bandwidth", f"{words.bandwidth(self.options.bandwidth)}B/s")] if self.options.bandwidth else []),

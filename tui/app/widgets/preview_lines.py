@@ -131,14 +131,16 @@ def _url(text: str, room: int, taken: bool) -> Line:
     return Piece(path, Ink.PLAIN if taken else Ink.DIM), Piece(mark + query, Ink.FAINT if not taken else Ink.DIM)
 
 
-def totals_line(totals: Totals, cap: int) -> Line:
-    """What a run would do with what is planned so far; zeros other than the first are not told."""
-    told = [Piece(f"would store {totals.to_store:,}", Ink.ACCENT)]
-    for text, count in (
-        ("done before", totals.settled),
-        ("leave out", totals.left_out),
-        (f"cap {cap} cuts", totals.over_cap),
-    ):
-        if count:
-            told.append(Piece(f"{text} {count:,}", Ink.DIM))
-    return parts(told)
+def totals_line(totals: Totals, cap: int, width: int) -> Line:
+    """What a run would do with what is planned so far, shorter where room is short; zeros but the first stay out."""
+    line = _totals(totals, "would store", ("done before", "leave out", f"cap {cap} cuts"), 3)
+    if line_width(line) > width:
+        line = _totals(totals, "store", ("done", "out", "over cap"), 2)
+    return line
+
+
+def _totals(totals: Totals, first: str, names: tuple[str, ...], gap: int) -> Line:
+    told = [Piece(f"{first} {totals.to_store:,}", Ink.ACCENT)]
+    counts = (totals.settled, totals.left_out, totals.over_cap)
+    told += [Piece(f"{name} {count:,}", Ink.DIM) for name, count in zip(names, counts, strict=True) if count]
+    return parts(told, gap)

@@ -51,21 +51,24 @@ def short_id(run_id: str) -> str:
     return run_id.rpartition("-")[2]
 
 
-def scope_words(options: RunOptions, vehicles: int) -> str:
-    """What a run is about, e.g. `2 organizations · 59 vehicles`."""
+def scope_words(options: RunOptions, vehicles: int, known: Sequence[OrganizationProgress] = ()) -> str:
+    """What a run is about, e.g. `2 organizations · 59 vehicles`; a single one by its name where that is known."""
     scope = options.scope
     count = words.plural(vehicles, "vehicle")
     if scope.vehicle_ids:
         return count if vehicles else words.plural(len(scope.vehicle_ids), "vehicle")
-    names = words.plural(len(scope.organization_ids), "organization") if scope.organization_ids else "all organizations"
-    return f"{names} · {count}"
+    names = [words.clean(group.name) for group in known if (group.id,) == scope.organization_ids and group.name]
+    if names:
+        return f"{names[0]} · {count}"
+    named = words.plural(len(scope.organization_ids), "organization") if scope.organization_ids else "all organizations"
+    return f"{named} · {count}"
 
 
 def title(seen: Snapshot, width: int) -> Line:
     """Run, scope, how many work on it, phase, and when it will be over."""
     start = (
         Piece(f"Run {short_id(seen.run_id)}", Ink.STRONG),
-        Piece("   " + scope_words(seen.options, seen.vehicles_total), Ink.DIM),
+        Piece("   " + scope_words(seen.options, seen.vehicles_total, seen.organizations), Ink.DIM),
     )
     phase = Piece(words.phase_words(seen.phase, seen.in_flight), words.PHASES[seen.phase][1])
     return spread(start, (*_workers(seen), phase, *_when(seen)), width)

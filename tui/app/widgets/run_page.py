@@ -18,10 +18,14 @@ MOST_BARS = 10
 GAP = 4
 
 
-def page(seen: Snapshot, width: int, rows: int, problem: str = "", *, elsewhere: bool = False) -> list[Line]:
+def page(
+    seen: Snapshot, width: int, rows: int, problem: str = "", note: str = "", *, elsewhere: bool = False
+) -> list[Line]:
     """A run in `width` cells and at most `rows` lines: columns where there is room, lanes before all else."""
     head = [draw.title(seen, width), draw.overall(seen, width)]
-    gap: Line = (Piece(problem, Ink.BAD),) if problem else draw.standing(seen, elsewhere=elsewhere)
+    gap: Line = (Piece(problem, Ink.BAD),) if problem else (Piece(note, Ink.WARN),)
+    if not problem and not note:
+        gap = draw.standing(seen, elsewhere=elsewhere)
     body = _wide(seen, width, rows - 3) if width >= WIDE else _narrow(seen, width, rows - 3)
     return [clip(line, width) for line in (*head, gap, *body)][:rows]
 
@@ -64,7 +68,8 @@ def _lanes(seen: Snapshot, width: int, rows: int) -> list[Line]:
 
 
 class RunPage(Canvas):
-    """Shows a snapshot within `rows` lines, what is wrong with an option, and whether another app paused the run.
+    """Shows a snapshot within `rows` lines, what is wrong with an option or from when on it holds (`note`), and whether
+    another app paused the run.
 
     The screen sets them and redraws.
     """
@@ -74,7 +79,7 @@ class RunPage(Canvas):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.seen: Snapshot | None = None
-        self.problem = ""
+        self.problem = self.note = ""
         self.elsewhere = False
         self.rows = 24
 
@@ -82,7 +87,7 @@ class RunPage(Canvas):
         """The page, empty before there is a run, and as it was where a window is too small to show any of it."""
         if self.seen is None or not width:
             return self.lines
-        return page(self.seen, width, self.rows, self.problem, elsewhere=self.elsewhere)
+        return page(self.seen, width, self.rows, self.problem, self.note, elsewhere=self.elsewhere)
 
 
 class RunLog(Drawn, can_focus=True):

@@ -35,7 +35,7 @@ def summary(
 def _head(seen: Snapshot, error: str, width: int) -> list[Line]:
     start = (
         Piece(f"Run {short_id(seen.run_id)}", Ink.STRONG),
-        Piece("   " + scope_words(seen.options, seen.vehicles_total), Ink.DIM),
+        Piece("   " + scope_words(seen.options, seen.vehicles_total, seen.organizations), Ink.DIM),
     )
     fate = Piece(words.phase_words(seen.phase), words.PHASES[seen.phase][1])
     lines: list[Line] = [spread(start, (fate, Piece(f"   took {words.duration(seen.elapsed)}", Ink.DIM)), width)]
