@@ -42,13 +42,13 @@ from tui.model import (
     Wish,
     Workload,
 )
-from tui.settings import CONFIG_VARIABLE, FOREIGN_NAMES, PREFIX, Profile, Settings, load_settings, remember
+from tui.settings import CONFIG_VARIABLE, FOREIGN_NAMES, PREFIX, Claims, Profile, Settings, load_settings, remember
 from tui.stores import Store
 from tui.stores.local import LocalStore
 from tui.stores.schema import VERSION
 from tui.stores.supabase import verdicts
 from tui.stores.supabase.shape import Shape, Table
-from tui.stores.supabase.verdicts import Claims, Installed, Powers
+from tui.stores.supabase.verdicts import Installed, Powers
 from tui.trickle.plan import PlannedVehicle, plan
 from tui.trickle.progress import LaneView, Progress
 from tui.trickle.run import Trickle

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -36,6 +38,12 @@ color = "red"
 key_variable = "PROD_SERVICE_KEY"
 read_only = true
 """
+
+
+def jwt(**claims: object) -> str:
+    """A key that claims this; nobody checks its signature here."""
+    body = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    return f"eyJhbGciOiJIUzI1NiJ9.{body}.c2ln"
 
 
 def text(line: Line) -> str:
@@ -205,7 +213,8 @@ async def test_a_bad_url_and_a_missing_key_are_told_in_place(connecting_app: Bac
         await until(pilot, lambda: "Give the project's URL" in shown(connecting_app))
         await type_in(pilot, screen, url="abc.supabase", key=KEY)
         await pilot.press("enter")
-        await until(pilot, lambda: "must be a project's address" in " ".join(shown(connecting_app).split()))
+        told = "The URL must be a project's address such as https://abcdefgh.supabase.co."
+        await until(pilot, lambda: told in " ".join(shown(connecting_app).split()))
         assert connecting_app.focused is screen.query_one("#url")
         await type_in(pilot, screen, url=URL, key=" ")
         await pilot.press("enter")
@@ -251,7 +260,30 @@ async def test_a_key_as_a_name_is_neither_repeated_nor_written(connecting_app: B
             await pilot.press("enter")
             await until(pilot, lambda: "never a key" in " ".join(shown(connecting_app).split()))
             assert "f00d" not in screen.error
+            assert connecting_app.focused is screen.query_one("#name")
         assert (projects.opened, remembered()) == ([], ())
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"), [("sb_publishable_f00d", "a publishable key"), (jwt(role="anon"), "an anon key")]
+)
+async def test_a_public_key_is_refused_before_anybody_is_asked_and_looks_read_only(
+    connecting_app: BackfillApp, projects: Projects, key: str, kind: str
+) -> None:
+    async with driven(connecting_app) as pilot:
+        screen = await connecting(pilot, connecting_app)
+        await type_in(pilot, screen, url=URL, key=key)
+        await pilot.press("enter")
+        await until(pilot, lambda: f"This is {kind}, which cannot write" in " ".join(shown(connecting_app).split()))
+        assert "service_role key" in screen.error
+        assert key not in screen.error
+        assert connecting_app.focused is screen.query_one("#key")
+        assert projects.opened == []
+        screen.form.fill(replace(screen.form.profile, read_only=True))
+        screen.form.ask_for("key")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(connecting_app.screen, InventoryScreen))
+        assert projects.opened[0].read_only
 
 
 async def test_a_name_of_the_settings_file_is_not_taken_twice(connecting_app: BackfillApp, projects: Projects) -> None:

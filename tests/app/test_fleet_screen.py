@@ -11,12 +11,14 @@ from tests.app.conftest import Dealers
 from tests.support.pilot import driven, shown, until
 from tests.support.web import Web
 from tui.app.app import BackfillApp
+from tui.app.doors import Doors
 from tui.app.screens.confirm import ConfirmScreen
 from tui.app.screens.fleet import FleetDetails, FleetScreen
 from tui.app.screens.run import RunScreen
 from tui.app.widgets import fleet_lines as draw
 from tui.app.widgets.ink import Ink, Line, line_width
 from tui.model import Member, Phase, RunOptions, RunRecord, Scope, Tally, Wish
+from tui.settings import Settings
 
 NOW = 1_790_000_000.0
 NASTY = "[/red]\x1b[31mhost:1"
@@ -125,6 +127,8 @@ async def test_says_how_to_add_workers_when_there_are_none(app: BackfillApp, siz
     async with driven(app, size) as pilot:
         screen = await fleet(pilot, app)
         assert "No worker is at work." in shown(app)
+        assert app.session is not None
+        assert f"{app.session.command} run --workers 4" in shown(app)
         assert "--workers 4" in " ".join(shown(app).split())
         await pilot.press("p", "s", "d", "enter")
         assert app.screen is screen
@@ -233,3 +237,20 @@ async def test_this_apps_own_run_is_paused_at_once_and_stops_for_all(
         web.hold.set()
         await until(pilot, lambda: not app.running)
         assert await wish(app) is Wish.STOP
+
+
+def test_an_empty_fleet_names_the_command_for_what_is_open() -> None:
+    assert "another machine" not in draw.nobody("backfill-tui --demo", project=False)
+    told = draw.nobody("backfill-tui --profile staging", project=True, key_variable="STAGING_KEY")
+    assert "  backfill-tui --profile staging run --workers 4" in told.splitlines()
+    assert "with the key in STAGING_KEY. On another machine" in told
+    assert "SUPABASE_SERVICE_ROLE_KEY" in draw.nobody("backfill-tui", project=True)
+
+
+async def test_an_empty_fleet_that_may_not_be_written_names_no_command(dealers: Dealers) -> None:
+    settings = Settings(store=f"local:{dealers.folder}", read_only=True)
+    app = BackfillApp(Doors(dealers.session, dealers.session), lambda: dealers.session(settings))
+    async with driven(app) as pilot:
+        await fleet(pilot, app)
+        assert "No worker is at work." in shown(app)
+        assert "--workers" not in shown(app)

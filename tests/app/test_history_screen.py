@@ -84,7 +84,7 @@ async def test_enter_shows_a_run_in_full(app: BackfillApp, size: tuple[int, int]
         await until(pilot, lambda: isinstance(app.screen, RunDetails))
         text = shown(app)
         assert "Run 20260921-100000-aaaa" in text
-        assert "batch 3 · cap 2 · limit 7 · gentle" in text
+        assert "batch size 3 · cap 2 · limit 7" in text
         await pilot.press("end")
         await until(pilot, lambda: "[/red] [31mthe disk is full" in shown(app))
         await pilot.press("escape")

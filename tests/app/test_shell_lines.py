@@ -210,8 +210,18 @@ def test_the_farewell_says_what_was_done_what_is_left_and_how_to_go_on() -> None
         tally=Tally(stored=541, bytes=5_100_000),
     )
     words = farewell(ended, COUNTS, session)
-    assert "Run r-1 stopped after 2 min 10 s: 541 images stored (5.1 MB), 37 of 59 vehicles done." in words
+    assert "Run r-1 stopped after 2 min 10 s.\n541 images stored (5.1 MB), 37 of 59 vehicles done." in words
     assert "Left: 387 vehicles." in words
     assert words.endswith("Go on with: backfill-tui --demo=here")
     assert "Go on with" not in farewell(ended, Counts(), session)
     assert farewell(None, COUNTS, session) == ""
+
+
+def test_the_farewell_fits_a_usual_terminal_and_keeps_its_command_whole() -> None:
+    run = Snapshot("20260921-100000-aaaa", Phase.FINISHED, RunOptions(), 359_999, 99_999_999, 99_999_999)
+    run = replace(run, tally=Tally(stored=999_999_999, bytes=9 * 10**15))
+    for folder in ("x", "a/long/folder/" * 5):
+        command = f"backfill-tui --demo={folder}"
+        *others, last = farewell(run, COUNTS, Session(cast("Any", None), Settings(), "x", command=command)).split("\n")
+        assert last.endswith(command)
+        assert all(len(line) < 80 for line in others)

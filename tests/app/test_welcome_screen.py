@@ -14,7 +14,7 @@ from tui.app.screens.prompt import PromptScreen
 from tui.app.screens.welcome import WelcomeScreen
 from tui.app.widgets.field import Field
 from tui.model import Problem
-from tui.settings import Settings
+from tui.settings import Secret, Settings
 from tui.trickle.session import Session
 
 
@@ -112,3 +112,16 @@ async def test_import_of_a_file_that_is_not_there_can_be_corrected(app: Backfill
         await pilot.press(*"/nowhere.csv", "enter")
         await until(pilot, lambda: "nowhere.csv" in str(app.screen.query_one("#import-error").render()))
         assert app.screen.focused is app.screen.query_one("#path")
+
+
+@pytest.mark.parametrize("size", [(60, 18), (80, 24), (120, 36)])
+async def test_a_key_without_a_project_is_told(dealers: Dealers, size: tuple[int, int]) -> None:
+    app = BackfillApp(Doors(dealers.session, dealers.session, Settings(supabase_key=Secret("sb_secret_x"))))
+    async with driven(app, size) as pilot:
+        await until(pilot, lambda: "no SUPABASE_URL" in shown(app))
+        assert "sb_secret_x" not in shown(app)
+        await pilot.press("d")
+        await until(pilot, lambda: app.session is not None and isinstance(app.screen, InventoryScreen))
+        app.action_welcome()
+        await until(pilot, lambda: isinstance(app.screen, WelcomeScreen) and "Connect Supabase" in shown(app))
+        assert "no SUPABASE_URL" not in shown(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -296,11 +297,26 @@ async def test_strange_metadata_is_left_alone(bare: Project) -> None:
 
 async def test_a_key_that_may_not_write_is_told_apart(production: Project) -> None:
     put(production)
-    settings = Settings(supabase_url=production.url, supabase_key=Secret(production.anon_key))
-    store = await open_store("supabase", settings)
-    assert store.notice.startswith("Only looking is possible here. The project")
-    assert production.anon_key not in store.notice
+    key = production.secret_key
+    production.sql("revoke insert, update on vehicle_images, vehicles from service_role")
+    try:
+        store = await open_store("supabase", Settings(supabase_url=production.url, supabase_key=Secret(key)))
+        assert store.notice.startswith("Only looking is possible here. The project")
+        assert key not in store.notice
+        assert (await store.counts()).needing == 1
+        with pytest.raises(StoreError, match="keeps this key from"):
+            await claim(store)
+        await store.close()
+    finally:
+        production.sql("grant insert, update on vehicle_images, vehicles to service_role")
+
+
+@pytest.mark.parametrize("kind", ["anon_key", "publishable_key"])
+async def test_a_public_key_opens_a_project_for_looking_alone(production: Project, kind: str) -> None:
+    put(production)
+    settings = Settings(supabase_url=production.url, supabase_key=Secret(getattr(production, kind)))
+    with pytest.raises(StoreError, match=r"which cannot write: give the secret key .* --read-only looks with this one"):
+        await open_store("supabase", settings)
+    store = await open_store("supabase", replace(settings, read_only=True))
     assert (await store.counts()).needing == 1
-    with pytest.raises(StoreError, match="keeps this key from"):
-        await claim(store)
     await store.close()

@@ -6,12 +6,12 @@ import json
 import pytest
 
 from tui.model import Finding, Health
-from tui.settings import Secret
+from tui.settings import Claims, Secret, claims_of
 from tui.stores.schema import VERSION
 from tui.stores.supabase import verdicts
 from tui.stores.supabase.objects import Bucket
 from tui.stores.supabase.shape import Shape, Table
-from tui.stores.supabase.verdicts import Claims, Powers
+from tui.stores.supabase.verdicts import Powers
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0
@@ -49,7 +49,7 @@ def shape(vehicles: str = "", images: str = "", organizations: str = "", name: s
     ],
 )
 def test_what_a_key_says_of_itself(key: Secret, claims: Claims) -> None:
-    assert verdicts.claims_of(key) == claims
+    assert claims_of(key) == claims
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def _organization_name(row: Organization) -> Line:
 ORGANIZATION_COLUMNS = (
     Column(
         "name",
-        14,
+        22,
         _organization_name,
         grow=1,
         most=44,
@@ -89,7 +89,7 @@ VEHICLE_COLUMNS = (
     Column("vehicle", 24, _title, grow=4, most=48, sort=VehicleSort.TITLE),
     Column[Vehicle]("URLs", 6, lambda row: _number(row.url_count), right=True, sort=VehicleSort.URLS),
     Column[Vehicle]("stored", 6, lambda row: _number(row.stored, Ink.GOOD), right=True, drop=2),
-    Column("state", 14, state_line, grow=1, most=34, sort=VehicleSort.STATE),
+    Column("state", 16, state_line, grow=1, most=34, sort=VehicleSort.STATE),
     Column("hosts", 18, _hosts, grow=3, most=60, drop=3),
 )
 

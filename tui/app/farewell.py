@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tui.app.widgets.ink import cells
 from tui.app.words import bytes_words, duration, plural, thousands
 from tui.model import Counts, RunRecord, Snapshot
 
@@ -11,19 +12,25 @@ if TYPE_CHECKING:
     from tui.trickle.session import Session
 
 
+WIDTH = 80
+"""Cells of the narrowest terminal that is usual."""
+
+
 def farewell(snapshot: Snapshot | None, counts: Counts | None, session: Session | None) -> str:
     """What was done, what is left, and the command that goes on with it; empty when there was no run."""
     if snapshot is None or session is None:
         return ""
     tally = snapshot.tally
-    done = (
-        f"Run {snapshot.run_id} {snapshot.phase.value} after {duration(snapshot.elapsed)}: "
-        f"{plural(tally.stored, 'image')} stored ({bytes_words(tally.bytes)}), "
-        f"{thousands(snapshot.vehicles_done)} of {plural(snapshot.vehicles_total, 'vehicle')} done."
-    )
-    lines = [done]
+    stored = f"{plural(tally.stored, 'image')} stored ({bytes_words(tally.bytes)})"
+    lines = [
+        f"Run {snapshot.run_id} {snapshot.phase.value} after {duration(snapshot.elapsed)}.",
+        f"{stored}, {thousands(snapshot.vehicles_done)} of {plural(snapshot.vehicles_total, 'vehicle')} done.",
+    ]
     if counts is not None and (left := counts.ready + counts.partial + counts.legacy):
-        lines += [f"Left: {plural(left, 'vehicle')}.", f"Go on with: {session.command}"]
+        go_on = f"Left: {plural(left, 'vehicle')}. Go on with:"
+        # The command stands alone where it would be broken: whoever copies it gets all of it.
+        whole = f"{go_on} {session.command}"
+        lines += [whole] if cells(whole) < WIDTH else [go_on, session.command]
     return "\n".join(lines)
 
 

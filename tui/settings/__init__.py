@@ -14,11 +14,12 @@ and never written.
 """
 
 from tui.settings.hosts import HostPolicy
+from tui.settings.keys import Claims, claims_of, unfit
 from tui.settings.loading import load_settings
-from tui.settings.profiles import Profile, forget, profiles, remember, remembered
+from tui.settings.profiles import Profile, forget, nameable, profiles, remember, remembered
 from tui.settings.record import APP, COLORS, KEY_VARIABLES, THEMES, Settings, default_store
 from tui.settings.sources import CONFIG_VARIABLE, FOREIGN_NAMES, PREFIX, config_path
-from tui.settings.values import Secret, SettingsError, masked
+from tui.settings.values import Secret, SettingsError, masked, project_url
 
 __all__ = [
     "APP",
@@ -28,17 +29,22 @@ __all__ = [
     "KEY_VARIABLES",
     "PREFIX",
     "THEMES",
+    "Claims",
     "HostPolicy",
     "Profile",
     "Secret",
     "Settings",
     "SettingsError",
+    "claims_of",
     "config_path",
     "default_store",
     "forget",
     "load_settings",
     "masked",
+    "nameable",
     "profiles",
+    "project_url",
     "remember",
     "remembered",
+    "unfit",
 ]

@@ -64,7 +64,7 @@ def from_table(table: Mapping[str, Value], path: Path) -> Iterator[Profile]:
 
 
 def _profile(name: str, table: Value, path: Path, place: str) -> Profile:
-    if not _nameable(name):
+    if not nameable(name):
         # It is not repeated: what is no name may be a key.
         raise SettingsError(
             f"{path}: a profile has what is no name: give it up to 40 printable characters, never a key or an address."
@@ -77,7 +77,8 @@ def _profile(name: str, table: Value, path: Path, place: str) -> Profile:
     return Profile(name, **given)  # type: ignore[arg-type]
 
 
-def _nameable(name: str) -> bool:
+def nameable(name: str) -> bool:
+    """Whether this can be the name of a profile."""
     return bool(name.strip()) and name.isprintable() and len(name) <= 40 and not is_delicate(name)
 
 

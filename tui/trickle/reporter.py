@@ -82,7 +82,8 @@ class Reporter:
         """Tell the store everything once, and hear its answer."""
         try:
             await self._tell_wish()
-            orders = await self._store.save_run(self._record())
+            record = self._record()
+            orders = await self._store.save_run(record)
         except Exception as error:  # noqa: BLE001 - no run ends because its journal cannot be written
             self._once.failed(error)
             return
@@ -91,6 +92,8 @@ class Reporter:
         self.shared |= orders.workers > 1
         if not self._untold:
             self._obey(orders.wish)
+            if self._record().phase is not record.phase:  # whoever wanted it looks for that
+                self._wake.set()
 
     async def _tell_wish(self) -> None:
         """Only the last of several wishes; they stay untold until the store has heard."""

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 LEAST_WIDTH, LEAST_HEIGHT = 60, 18
 
-WIDE = 114
-"""Columns from which two lists stand side by side with all that matters of them."""
+WIDE, BROAD = 120, 150
+"""Columns from which two lists stand side by side with what matters of them, and from which with all of it."""
 
 
 class BaseScreen(Screen[None]):
     """A screen of the app: declare `AREA`, `TITLE` and `ACTIONS`, and yield the middle from `compose_body`.
 
-    The bindings come from `ACTIONS` alone. The screen has the class `-wide` from 114 columns, `-narrow` below,
-    `-tall` from 34 rows and `-short` below 22.
+    The bindings come from `ACTIONS` alone. The screen has the class `-wide` from 120 columns (and `-broad` from 150),
+    `-narrow` below, `-tall` from 34 rows and `-short` below 22.
     """
 
     AREA: ClassVar[str] = "app"
@@ -34,6 +34,7 @@ class BaseScreen(Screen[None]):
         (0, "-thin"),
         (LEAST_WIDTH, "-narrow"),
         (WIDE, "-wide"),
+        (BROAD, "-broad"),
     ]
     VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - declared as such by Textual
         (0, "-flat"),

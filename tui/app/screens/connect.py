@@ -27,13 +27,26 @@ from tui.app.widgets.field import Field
 from tui.app.widgets.ink import Ink, Line, Piece, spread
 from tui.app.widgets.sheet import Sheet
 from tui.model import Problem
-from tui.settings import Profile, Secret, Settings, SettingsError, forget, profiles, remember, remembered
+from tui.settings import (
+    Profile,
+    Secret,
+    Settings,
+    SettingsError,
+    forget,
+    nameable,
+    profiles,
+    project_url,
+    remember,
+    remembered,
+    unfit,
+)
 
 if TYPE_CHECKING:
     from tui.trickle.session import Session
 
 NO_URL = "Give the project's URL, e.g. https://abcdefgh.supabase.co"
 NO_KEY = "Give the service key: the project's settings show it under API keys, as service_role or sb_secret_…"
+NO_NAME = "A name has up to 40 printable characters, and is never a key or an address."
 TAKEN = "The settings file has a profile of this name already: give the connection another one."
 
 
@@ -143,9 +156,13 @@ class ConnectScreen(BaseScreen):
     def on_connect_form_asked(self, event: ConnectForm.Asked) -> None:
         """Open or examine what was typed."""
         settings = self._typed()
-        if settings is not None and event.test:
+        if settings is None:
+            return
+        if event.test:
             self.app.push_screen(DoctorScreen(settings))
-        elif settings is not None:
+        elif (why := unfit(settings.supabase_key)) and not settings.read_only:
+            self._refuse(f"{why} Read-only looks with this one.", "key")
+        else:
             self._open_typed(settings, replace(self.form.profile, supabase_url=settings.project))
 
     def _open_typed(self, settings: Settings, profile: Profile) -> None:
@@ -158,8 +175,8 @@ class ConnectScreen(BaseScreen):
     def _typed(self) -> Settings | None:
         """The settings of the form, or None when it says what is missing."""
         profile = self.form.profile
-        if not profile.supabase_url:
-            self._refuse(NO_URL, "url")
+        if (wrong := _wrong(profile)) is not None:
+            self._refuse(*wrong)
             return None
         try:
             settings = self.backfill.doors.connect(profile, self.form.secret)
@@ -265,3 +282,14 @@ def _at_hand(settings: Settings) -> Profile:
 def _known(connect: Callable[[Profile, Secret], Settings]) -> tuple[Known, ...]:
     kept = remembered()
     return tuple(draw.known(each, connect(each, Secret()), remembered=each in kept) for each in profiles())
+
+
+def _wrong(profile: Profile) -> tuple[str, str] | None:
+    """What is wrong with what was typed, in a sentence, and the field where it is; None where nothing is."""
+    if not profile.supabase_url:
+        return NO_URL, "url"
+    try:
+        project_url(profile.supabase_url)
+    except ValueError as error:
+        return f"The URL {error}.", "url"
+    return None if not profile.name or nameable(profile.name) else (NO_NAME, "name")

@@ -90,9 +90,18 @@ class FleetScreen(BaseScreen):
         """Titles, the list, and what there is to say about the row under the cursor."""
         yield Sheet(self._head, id="fleet-head", focusable=False)
         yield Sheet(self._titles, id="fleet-titles", focusable=False)
-        yield Static(Content(draw.EMPTY), id="fleet-empty")
+        yield Static(Content(self._nobody()), id="fleet-empty")
         yield LineList(self._paint, id="fleet-list")
         yield Sheet(self._detail, id="fleet-detail", focusable=False)
+
+    def _nobody(self) -> str:
+        session = self.backfill.session
+        if session is None or session.read_only:
+            return draw.EMPTY
+        settings = session.settings
+        return draw.nobody(
+            words.clean(session.command), project=bool(settings.project), key_variable=settings.key_variable
+        )
 
     @property
     def _list(self) -> LineList[Row]:

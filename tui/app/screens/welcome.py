@@ -21,6 +21,8 @@ from tui.app.widgets.canvas import LineList
 from tui.app.widgets.ink import Ink, Line, Piece, left
 from tui.settings import default_store
 
+NO_PROJECT = "A service key is set, but no SUPABASE_URL: set it, or give it with c."
+
 
 class Way(NamedTuple):
     """A way to begin."""
@@ -62,6 +64,7 @@ class WelcomeScreen(BaseScreen):
         & #ways { height: 4; }
         & #welcome-error { color: $error; height: auto; margin: 2 0 0 0; min-height: 2; }
         & #welcome-error.-calm { color: $text-muted; }
+        & #welcome-error.-hint { color: $warning; }
     }
     """
 
@@ -98,7 +101,15 @@ class WelcomeScreen(BaseScreen):
         opening = self.backfill.opening
         line = self.query_one("#welcome-error", Static)
         line.set_class(opening, "-calm")
-        line.update(Content("opening …" if opening else words.clean(self.error)))
+        line.set_class(not self.error, "-hint")
+        line.update(Content("opening …" if opening else words.clean(self.error) or self._hint))
+
+    @property
+    def _hint(self) -> str:
+        """A key without its project would else go unnoticed."""
+        settings = self.backfill.doors.settings
+        lost = settings.supabase_key and not settings.supabase_url and self.backfill.session is None
+        return NO_PROJECT if lost else ""
 
     @on(LineList.Opened)
     async def _begin(self) -> None:

@@ -13,6 +13,7 @@ from tui.app.widgets.history_lines import details, options_words
 from tui.app.widgets.ink import BLANK, Ink, Line, Piece, clip, left, parts, right, shorten
 from tui.app.widgets.run_lines import scope_words, short_id
 from tui.model import SILENCE, Member, Phase, RunRecord, Wish, as_runs
+from tui.settings import KEY_VARIABLES
 
 NARROW = 70
 WIDE = 112
@@ -20,10 +21,7 @@ STATE = 12
 RECENT = 3.0
 NAME_LEAST, NAME_MOST = 10, 28
 
-EMPTY = (
-    "No worker is at work. `backfill-tui run --workers 4` starts four; "
-    "the same command on another machine adds its own to the same run."
-)
+EMPTY = "No worker is at work."
 
 UNKNOWN = "More is known on the machines of this run, or anywhere with our SQL."
 
@@ -65,6 +63,15 @@ def wanting(members: Iterable[Member], wishes: Mapping[str, Wish]) -> Iterator[M
     for member in members:
         wish = wishes.get(member.share.run_id, member.share.wish)
         yield replace(member, share=replace(member.share, wish=wish))
+
+
+def nobody(command: str, *, project: bool, key_variable: str = "") -> str:
+    """What an empty fleet says where `command` opens the app: what starts workers, on a `project` also elsewhere."""
+    told = f"{EMPTY} This starts four of them:\n\n  {command} run --workers 4"
+    if not project:
+        return told
+    key = f"with the key in {key_variable or KEY_VARIABLES[0]}"
+    return f"{told}\n\nIt needs a shell {key}. On another machine it adds its own workers to the same run."
 
 
 def rows(members: Iterable[Member]) -> list[Row]:

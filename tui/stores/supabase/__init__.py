@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tui.model import Finding
-from tui.settings import Settings
+from tui.settings import Settings, unfit
 from tui.stores import Store, StoreError
 from tui.stores.schema import VERSION
 from tui.stores.supabase.connection import Connection
@@ -21,7 +21,9 @@ PATIENCE = 8.0
 
 
 async def open_project(url: str, settings: Settings) -> Store:
-    """Open a project, with our SQL where it has it; raises Problem."""
+    """Open a project, with our SQL where it has it; raises Problem. A public key opens it for looking alone."""
+    if not settings.read_only and (why := unfit(settings.supabase_key)):
+        raise StoreError(f"{why} --read-only looks with this one.")
     connection = await Connection.open(url, settings.supabase_key, read_only=settings.read_only)
     try:
         # The first question is asked for a short while only: somebody waits for the screen to open.

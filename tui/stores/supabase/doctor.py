@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 import httpx
 
 from tui.model import BUCKET, Finding, Health, Problem
-from tui.settings import Settings
+from tui.settings import Claims, Settings, claims_of
 from tui.stores import StoreError
 from tui.stores.supabase import objects, verdicts
 from tui.stores.supabase.address import is_loopback
 from tui.stores.supabase.connection import Connection
 from tui.stores.supabase.faults import DENIED, MISSING_COLUMN, MISSING_FUNCTION, MISSING_TABLE, ProjectError
 from tui.stores.supabase.shape import Shape, admitted_source, discover
-from tui.stores.supabase.verdicts import BUCKET_REMEDY, Claims, Installed, Powers
+from tui.stores.supabase.verdicts import BUCKET_REMEDY, Installed, Powers
 from tui.stores.supabase.waits import Waits
 
 PATIENCE = 10.0
@@ -42,7 +42,7 @@ async def examine_project(
         yield Finding("settings", Health.FAIL, str(problem))
         return
     try:
-        claims = verdicts.claims_of(settings.supabase_key)
+        claims = claims_of(settings.supabase_key)
         async for finding in _Examination(connection, settings, claims, clock).findings():
             yield finding
     finally:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -11,7 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from tui.model import BUCKET, Finding, Health
-from tui.settings import Secret
+from tui.settings import Claims
 from tui.stores.schema import VERSION
 from tui.stores.supabase.objects import Bucket
 from tui.stores.supabase.shape import Shape
@@ -58,36 +56,6 @@ _INDEXES = {
 
 
 # The key
-
-
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """What a key says of itself, which nobody has to believe: the role, the project's name, and when it expires."""
-
-    role: str = ""
-    project: str = ""
-    expires: float | None = None
-
-
-def claims_of(key: Secret) -> Claims:
-    """The claims of a JWT, or what the prefix of another key says."""
-    text = key.reveal().strip()
-    for prefix, role in (("sb_secret_", "service_role"), ("sb_publishable_", "publishable")):
-        if text.startswith(prefix):
-            return Claims(role)
-    body = text.split(".")[1] if text.count(".") == 2 else ""
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    except ValueError:
-        return Claims()
-    if not isinstance(claims, dict):
-        return Claims()
-    expires = claims.get("exp")
-    return Claims(
-        str(claims.get("role", "")),
-        str(claims.get("ref", "")),
-        float(expires) if isinstance(expires, int | float) else None,
-    )
 
 
 def refused(claims: Claims, said: str, now: float) -> Finding:
