@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from tests.app.conftest import Dealers
@@ -262,6 +263,17 @@ async def test_a_key_as_a_name_is_neither_repeated_nor_written(connecting_app: B
             assert "f00d" not in screen.error
             assert connecting_app.focused is screen.query_one("#name")
         assert (projects.opened, remembered()) == ([], ())
+
+
+async def test_a_key_that_is_typed_right_after_the_url_is_never_on_the_screen(connecting_app: BackfillApp) -> None:
+    async with driven(connecting_app) as pilot:
+        screen = await connecting(pilot, connecting_app)
+        screen.form.ask_for("url")
+        await until(pilot, lambda: connecting_app.focused is screen.query_one("#url"))
+        for typed in (*"http://a", "tab", *"sb_secret_f00d"):
+            connecting_app.post_message(events.Key(typed, "\t" if typed == "tab" else typed))
+        await until(pilot, lambda: screen.query_one("#key", Field).value == "sb_secret_f00d")
+        assert screen.query_one("#url", Field).value == "http://a"
 
 
 @pytest.mark.parametrize(

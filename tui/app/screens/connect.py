@@ -72,6 +72,9 @@ class ConnectScreen(BaseScreen):
         Action("edit", "e", "Edit", show=5, enabled=_listed, help="Fill the form with it"),
         Action("forget", "f", "Forget", show=6, enabled=_forgettable, help="What the app remembers of it"),
         Action("leave", "escape", "Back", show=2),
+        # First of all that hear a key: what is typed right after a Tab would else still go to the field before.
+        Action("next_field", "tab", "Next field", palette=False, priority=True),
+        Action("previous_field", "shift+tab", "Field before", palette=False, priority=True),
     )
     DEFAULT_CSS = """
     ConnectScreen {
@@ -259,6 +262,14 @@ class ConnectScreen(BaseScreen):
         """Escape in a field leaves the screen."""
         event.stop()
         self.action_leave()
+
+    def action_next_field(self) -> None:
+        """On to what is typed next."""
+        self.focus_next()
+
+    def action_previous_field(self) -> None:
+        """Back."""
+        self.focus_previous()
 
     def action_leave(self) -> None:
         """Back to where we came from."""
