@@ -49,6 +49,15 @@ def phase(app: BackfillApp) -> Phase | None:
     return app.snapshot.phase if app.snapshot else None
 
 
+async def test_another_store_is_refused_in_words_while_a_run_goes_on(app: BackfillApp, web: Web) -> None:
+    async with driven(app, (80, 24)) as pilot:
+        await run_held(pilot, app, web)
+        screen = app.screen
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: "A run goes on" in shown(app))
+        assert app.screen is screen
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_shows_the_bar_counters_lanes_and_the_log(app: BackfillApp, web: Web, size: tuple[int, int]) -> None:
     async with driven(app, size) as pilot:

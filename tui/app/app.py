@@ -59,7 +59,7 @@ ACTIONS = (
     Action("doctor", "D", "Doctor", show=9, group="Look", help="What the deployment needs, and what it lacks"),
     Action("toggle_theme", "t", "Light or dark", group="Anywhere"),
     Action("command_palette", "colon", "All commands", group="Anywhere", palette=False),
-    Action("welcome", "ctrl+o", "Open another store", group="Anywhere", enabled=lambda app: not app.running),
+    Action("welcome", "ctrl+o", "Open another store", group="Anywhere"),
 )
 
 
@@ -330,8 +330,10 @@ class BackfillApp(DeploymentApp):
         self.theme = LIGHT.name if self.current_theme.dark else DARK.name
 
     def action_welcome(self) -> None:
-        """Choose another store."""
-        if not isinstance(self.screen, WelcomeScreen):
+        """Choose another store, once no run needs this one."""
+        if self.running:
+            self.refuse_while_running()
+        elif not isinstance(self.screen, WelcomeScreen):
             self.push_screen(WelcomeScreen())
 
 

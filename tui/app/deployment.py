@@ -85,9 +85,13 @@ class DeploymentApp(App[None]):
     def open_session(self, opening: Opening) -> None:
         """Open another session in the background and show its inventory. Not during a run."""
         if self.running:
-            self.notify("A run goes on; stop it before opening something else.", severity="warning")
+            self.refuse_while_running()
             return
         start(self, "opening", self._open, opening)
+
+    def refuse_while_running(self) -> None:
+        """Say why nothing else can be opened."""
+        self.notify("A run goes on; stop it before opening something else.", severity="warning")
 
     async def _open(self, opening: Opening) -> None:
         try:

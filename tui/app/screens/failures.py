@@ -152,7 +152,7 @@ class FailuresScreen(BaseScreen):
 
     def _head(self, width: int) -> Sequence[Line]:
         title = (Piece("Failures", Ink.STRONG), Piece("   by host and reason" if width >= ROOMY else "", Ink.DIM))
-        total = (Piece(self.error, Ink.BAD),) if self.error else draw.total_line(self.groups, self.asked)
+        total = (Piece(words.clean(self.error), Ink.BAD),) if self.error else draw.total_line(self.groups, self.asked)
         return (spread(title, total, width),)
 
     def _titles(self, width: int) -> Sequence[Line]:

@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
+from tui.app import words
 from tui.app.background import start
 from tui.app.widgets.canvas import LIST_KEYS, Inked
 from tui.app.widgets.ink import Ink, Line, Piece, clip, left, line_width, right
@@ -346,7 +347,7 @@ class PagedList(Inked, Generic[T], can_focus=True):
         return self.strip(self._words_below() if index == self.total == 0 else (), width)
 
     def _words_below(self) -> Line:
-        text, ink = (self.error, Ink.BAD) if self.error else (self.empty, Ink.DIM)
+        text, ink = (words.clean(self.error), Ink.BAD) if self.error else (self.empty, Ink.DIM)
         return Piece(" " * GUTTER), Piece(text, ink)
 
     def _titles(self) -> Line:
