@@ -113,9 +113,12 @@ async def fleet(pilot: Pilot[None], app: BackfillApp, *shares: RunRecord) -> Fle
     return screen
 
 
-async def wish(app: BackfillApp) -> Wish:
+async def wished(app: BackfillApp, wish: Wish) -> None:
+    """Wait until the store has heard of it: the screen does not."""
     assert app.session is not None
-    return (await app.session.store.runs(1))[0].wish
+    async with asyncio.timeout(15):
+        while (await app.session.store.runs(1))[0].wish is not wish:  # noqa: ASYNC110 - the store tells nobody
+            await asyncio.sleep(0.01)
 
 
 def stands(app: BackfillApp) -> Phase | None:
@@ -151,12 +154,12 @@ async def test_pauses_and_resumes_a_run_of_other_machines(app: BackfillApp) -> N
         screen = await fleet(pilot, app, SHARE)
         await pilot.press("down", "p")
         await until(pilot, lambda: "◫ pausing" in shown(app))
-        assert await wish(app) is Wish.PAUSE
+        await wished(app, Wish.PAUSE)
         assert screen.current is not None
         assert screen.current.member is not None
         await pilot.press("p")
         await until(pilot, lambda: "▶ running" in shown(app))
-        assert await wish(app) is Wish.RUN
+        await wished(app, Wish.RUN)
 
 
 async def test_a_wish_shows_at_once_and_the_next_press_takes_it_back(app: BackfillApp) -> None:
@@ -187,10 +190,10 @@ async def test_stops_a_run_of_other_machines_once_the_operator_has_agreed(app: B
         assert "Stop run aaaa?" in shown(app)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, FleetScreen))
-        assert await wish(app) is Wish.RUN
+        await wished(app, Wish.RUN)
         await pilot.press("s", "right", "enter")
         await until(pilot, lambda: "◼ stopping" in shown(app))
-        assert await wish(app) is Wish.STOP
+        await wished(app, Wish.STOP)
 
 
 async def test_asks_again_and_the_cursor_stays_on_its_worker(app: BackfillApp) -> None:
@@ -236,7 +239,7 @@ async def test_this_apps_own_run_is_paused_at_once_and_stops_for_all(
         await until(pilot, lambda: stands(app) is Phase.STOPPING)
         web.hold.set()
         await until(pilot, lambda: not app.running)
-        assert await wish(app) is Wish.STOP
+        await wished(app, Wish.STOP)
 
 
 def test_an_empty_fleet_names_the_command_for_what_is_open() -> None:
