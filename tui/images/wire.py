@@ -28,6 +28,9 @@ AHEAD = 256 * 1024
 """Bytes of a body that may wait for whoever reads it; then no more are taken from the network."""
 
 
+SWITCHING = 101
+"""The status after which a connection speaks something else."""
+
 _BODILESS = frozenset({204, 304})
 
 
@@ -52,7 +55,7 @@ class Answer:
         self.headers: list[tuple[bytes, bytes]] = []
         self.measured = False
         self._wire = wire
-        self._parser = HttpResponseParser(self)
+        self._parser: HttpResponseParser | None = HttpResponseParser(self)
         # As browsers are, and as hosts have come to expect.
         self._parser.set_dangerous_leniencies(
             lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
@@ -99,7 +102,8 @@ class Answer:
         found = b"".join(self._pieces)
         self._pieces.clear()
         self._ahead = 0
-        self._wire.go_on()
+        if not self._whole:  # else the connection may be another answer's by now
+            self._wire.go_on()
         return found
 
     async def _news(self) -> None:
@@ -126,10 +130,11 @@ class Answer:
         self._room = self._room[size:]
         if not self._room:
             self._complete()
-            del self._parser
 
     def feed(self, data: memoryview) -> None:
         """These bytes have come."""
+        if self._parser is None:
+            return
         self._silence += len(data)
         try:
             self._parser.feed_data(data)
@@ -139,8 +144,6 @@ class Answer:
             self._fail(httpx.RemoteProtocolError("no HTTP in its answer"))
         if self._silence > SILENCE:
             self._fail(_head_too_large())
-        if self._whole or self._fault:
-            del self._parser  # which holds the answer as well: nobody but the collector would find them
         self._tell()
 
     def end(self, error: Exception | None) -> None:
@@ -160,12 +163,16 @@ class Answer:
         if not self._whole and self._fault is None:
             self._whole = True
             self._wire.answered(again=self._keeps)
-        self._tell()
+        self._over()
 
     def _fail(self, fault: Refusal | httpx.TransportError) -> None:
         if not self._whole and self._fault is None:
             self._fault = fault
             self._wire.close()
+        self._over()
+
+    def _over(self) -> None:
+        self._parser = None  # which holds the answer as well: nobody but the collector would find them
         self._tell()
 
     # What the parser calls
@@ -194,15 +201,15 @@ class Answer:
 
     def on_headers_complete(self) -> None:
         """The head of an answer is there."""
-        status = self._parser.get_status_code()
-        if self._begun:
+        if self._begun or self._parser is None:
             return
-        if status < 200 and status != 101:  # the answer itself is still to come
+        status = self._parser.get_status_code()
+        if status < 200 and status != SWITCHING:  # the answer itself is still to come
             self.headers.clear()
             return
         self.status = status
         self._begun = True
-        self._keeps = self._parser.should_keep_alive()
+        self._keeps = self._parser.should_keep_alive() and status != SWITCHING
         said = {name.lower(): value for name, value in self.headers}
         if b"transfer-encoding" in said:
             self._until_end = said[b"transfer-encoding"].rpartition(b",")[2].strip().lower() != b"chunked"

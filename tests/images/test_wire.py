@@ -1,0 +1,150 @@
+"""Connections of our own: whatever comes on one and wherever a request ends, the next is answered as it should be."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import itertools
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.images.loopback import RESET, Loopback, reply
+from tests.support.certificates import self_signed
+from tui.images.fetch import Body, Fetcher
+from tui.images.guard import Guard
+from tui.images.transport import GuardedTransport
+from tui.model import Refusal
+
+URL = "http://host.test/"
+TEXT = bytes(range(256)) * 5
+
+
+async def read(transport: GuardedTransport, url: str = URL) -> bytes:
+    body: Body = await Fetcher(transport).fetch(url)
+    with body.content as content:
+        content.seek(0)
+        return content.read()
+
+
+def chunked(body: bytes, size: int) -> bytes:
+    chunks = [body[start : start + size] for start in range(0, len(body), size)]
+    lines = b"".join(b"%x;of=%d\r\n%b\r\n" % (len(chunk), size, chunk) for chunk in chunks)
+    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + lines + b"0\r\nX-Trailer: yes\r\n\r\n"
+
+
+ANSWERS = {
+    "measured": reply(TEXT),
+    "after others": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: </a>\r\n\r\n" + reply(TEXT),
+    "chunked": chunked(TEXT, 100),
+    "until the end": b"HTTP/1.1 200 OK\r\n\r\n" + TEXT,
+    "of an old host": b"HTTP/1.0 200 OK\r\nContent-Length: 1280\r\n\r\n" + TEXT,
+}
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+@settings(max_examples=40, deadline=None)
+@given(cuts=st.lists(st.integers(1, 1500), max_size=12))
+def test_a_body_is_the_same_in_whatever_pieces_it_comes(kind: str, cuts: Sequence[int]) -> None:
+    answer = ANSWERS[kind]
+    edges = sorted({0, *(cut for cut in cuts if cut < len(answer)), len(answer)})
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start, stop in itertools.pairwise(edges):
+            yield answer[start:stop]
+            await asyncio.sleep(0)
+
+    async def once() -> bytes:
+        async with Loopback({"*": pieces}).running() as host, GuardedTransport(host.guard()) as transport:
+            return await read(transport)
+
+    assert asyncio.run(once()) == TEXT
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"HTTP/1.1 101 Switching\r\nUpgrade: other\r\nConnection: Upgrade\r\n\r\n",
+        reply(TEXT) + b"junk that nobody asked for",
+        reply(TEXT) + b"\0\r\n\r\n",
+        reply(b"", 204) + b"a body where there is none",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 7\r\n\r\n1234567",
+    ],
+)
+async def test_a_connection_that_said_too_much_is_not_used_again(first: bytes) -> None:
+    async with Loopback({"*": [first, reply(b"body")]}).running() as host, GuardedTransport(host.guard()) as transport:
+        with suppress(Refusal):
+            await read(transport)
+        assert await read(transport) == b"body"
+        assert host.connections == 2
+
+
+@pytest.mark.parametrize("size", [1_000, 300_000, 3_000_000])
+async def test_the_next_request_is_answered_wherever_one_was_given_up(size: int) -> None:
+    host = Loopback({"*": reply(bytes(size))})
+    async with host.running(), GuardedTransport(host.guard()) as transport:
+        for steps in range(0, 40, 1 if size < 2_000 else 3):
+            given_up = asyncio.create_task(read(transport))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            given_up.cancel()
+            await asyncio.wait([given_up])
+            async with asyncio.timeout(5):
+                assert await read(transport) == bytes(size)
+
+
+@pytest.mark.parametrize("sent", [0, 10, 100_000])
+async def test_a_body_that_breaks_off_is_refused_and_what_was_reserved_for_it_is_free(sent: int) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield reply(bytes(300_000))[: -300_000 + sent]
+        yield RESET
+
+    host = Loopback({"/broken": pieces, "*": reply(bytes(300_000))})
+    async with host.running(), GuardedTransport(host.guard()) as transport:
+        fetcher = Fetcher(transport)
+        for _ in range(300):  # which together are more than may be held in memory
+            with pytest.raises(Refusal):
+                await fetcher.fetch(f"{URL}broken")
+        with (await fetcher.fetch(URL)).content as content:
+            assert isinstance(content, io.BytesIO), "there is room in memory"
+
+
+@asynccontextmanager
+async def secure(context: ssl.SSLContext, body: bytes) -> AsyncIterator[tuple[Guard, list[int]]]:
+    """A host behind TLS, and how many requests each of its connections had."""
+    asked: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(0)
+        place = len(asked) - 1
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                asked[place] += 1
+                writer.write(reply(body))
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
+        yield Guard({"host.test": ("127.0.0.1", server.sockets[0].getsockname()[1])}), asked
+
+
+@pytest.mark.parametrize("size", [1, 16_384, 900_000, 3_000_000])
+async def test_bodies_come_whole_through_tls_one_after_the_other(
+    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = self_signed("host.test", tmp_path / "own.pem")
+    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    own.load_cert_chain(certificate)
+    monkeypatch.setattr("tui.images.transport.tls_context", lambda: ssl.create_default_context(cafile=certificate))
+    body = (TEXT * (size // len(TEXT) + 1))[:size]
+    async with secure(own, body) as (guard, asked), GuardedTransport(guard) as transport:
+        for _ in range(4):
+            assert await read(transport, "https://host.test/") == body
+        assert sum(asked) == 4
+        assert len(asked) <= 2, "the tickets of the first answer may end a connection once"
