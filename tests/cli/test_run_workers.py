@@ -315,8 +315,8 @@ def project(request: pytest.FixtureRequest, production: Project, monkeypatch: py
 async def test_workers_share_a_project(project: Project, web: Web) -> None:
     store = await open_store("supabase", load_settings({"store": "supabase"}))
     await store.intake([listing(web, number, IMAGES) for number in range(VEHICLES)])
-    work = crew(store, "supabase", web.port, 3, batch_size=1)
-    async with under_way(work, web, 3 * IMAGES) as task:
+    work = crew(store, "supabase", web.port, 2, batch_size=1)
+    async with under_way(work, web, 2 * IMAGES) as task:
         web.hold.set()
         seen = await task
     assert (seen.phase, seen.vehicles_done, seen.tally.stored) == (Phase.FINISHED, VEHICLES, VEHICLES * IMAGES)
