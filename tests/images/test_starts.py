@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+from bisect import bisect_left
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import pairwise
@@ -67,7 +68,7 @@ def stalling(latency: float, stalls: list[tuple[float, float]]) -> Way:
 
 def most_in_a_second(arrivals: list[float]) -> int:
     arrivals = sorted(arrivals)
-    return max(sum(first <= other < first + 1 for other in arrivals) for first in arrivals)
+    return max(bisect_left(arrivals, first + 1) - place for place, first in enumerate(arrivals))
 
 
 def achieved(arrivals: list[float]) -> float:
