@@ -31,10 +31,17 @@ def open_face(arguments: Arguments) -> int:
     return app.return_code or 0
 
 
+_ENGINE = (
+    *("tui.cli.sessions", "tui.images.obtain", "anyio._backends._asyncio"),
+    # What a run without a screen loads when it comes to it would keep this one from painting.
+    *("tui.images.decode", "aiofiles.threadpool", "tui.trickle.plan"),
+)
+
+
 async def _load(settings: Settings) -> None:
     """Load the engine and the clients behind the app's first paint, in a thread: they take their time."""
     adapter = ("tui.stores.supabase",) if settings.project else ()
-    for name in ("tui.cli.sessions", "tui.images.obtain", "anyio._backends._asyncio", *adapter):
+    for name in (*_ENGINE, *adapter):
         await asyncio.to_thread(importlib.import_module, name)
     from tui.images.transport import tls_context
     from tui.trickle.session import settle
