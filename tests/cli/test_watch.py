@@ -5,6 +5,7 @@ import io
 
 import pytest
 from rich.console import Console
+from rich.live_render import LiveRender
 
 from tests.support.web import HOST, Web
 from tui.cli.watch import display, follow, progress_line, troubled
@@ -62,7 +63,8 @@ def test_a_terminal_shows_how_far_a_run_is_however_many_vehicles_are_under_way(h
     lanes = tuple(Lane(slot, f"v{slot}", f"Vehicle {slot}", (Mark.STORED,)) for slot in range(40))
     seen = Snapshot("r", Phase.RUNNING, RunOptions(), vehicles_total=99, lanes=lanes)
     told = io.StringIO()
-    Console(file=told, width=100, height=height).print(display(seen, height))
+    console = Console(file=told, width=100, height=height, force_terminal=True, color_system="standard")
+    console.print(LiveRender(display(seen, height)))
     lines = told.getvalue().splitlines()
     assert len(lines) < height
     assert any("0 / 99 vehicles" in line for line in lines)

@@ -114,8 +114,9 @@ def display(snapshot: Snapshot, height: int) -> RenderableType:
     grid.add_column(no_wrap=True, overflow="ellipsis")
     for lane in snapshot.lanes[: max(0, height - AROUND_LANES)]:
         grid.add_row(Text(clean(lane.title)), Text("".join(MARKS[mark] for mark in lane.marks)))
-    bar = ProgressBar(total=max(1, snapshot.images_total), completed=snapshot.tally.done)
-    return Group(grid, bar, Text(progress_line(snapshot), no_wrap=False))
+    line = Table.grid()  # rich's bar does not end its line, and what comes after it would not be seen
+    line.add_row(ProgressBar(total=max(1, snapshot.images_total), completed=snapshot.tally.done))
+    return Group(grid, line, Text(progress_line(snapshot), no_wrap=False))
 
 
 async def _follow_live(run: Runner, console: Console, running: asyncio.Task[Snapshot]) -> None:
