@@ -233,12 +233,13 @@ async def test_the_smallest_window_shows_every_option(app: BackfillApp) -> None:
             assert words in last
 
 
-@pytest.mark.parametrize("width", [80, 119, 120, 200])
+@pytest.mark.parametrize("width", [80, 119, 120, 149, 150, 200])
 async def test_two_lists_side_by_side_show_what_one_above_the_other_shows(app: BackfillApp, width: int) -> None:
     async with driven(app, (width, 36)) as pilot:
         await opened(pilot, app)
         titles = [line for line in shown(app).splitlines() if "URLs" in line]
         assert len(titles) == 1
+        assert ("needing ↓" in titles[0]) == (width >= 120)
         for name in ("vehicle", "URLs", "stored", "state"):
             assert name in titles[0]
 

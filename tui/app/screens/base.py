@@ -24,7 +24,7 @@ WIDE, BROAD = 120, 150
 class BaseScreen(Screen[None]):
     """A screen of the app: declare `AREA`, `TITLE` and `ACTIONS`, and yield the middle from `compose_body`.
 
-    The bindings come from `ACTIONS` alone. The screen has the class `-wide` from 120 columns (and `-broad` from 150),
+    The bindings come from `ACTIONS` alone. The screen has the class `-wide` from 120 columns, or `-broad` from 150,
     `-narrow` below, `-tall` from 34 rows and `-short` below 22.
     """
 
