@@ -15,6 +15,7 @@ from tui.app.widgets.ink import (
     spread,
     squeeze,
     wrapped,
+    yielding,
 )
 
 WIDE = "東京 Zürich オールドタイマー"
@@ -76,3 +77,13 @@ def test_wrapped_text_fits_and_loses_nothing(width: int) -> None:
     assert all(0 < cell_len(line) <= width for line in lines)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
     assert wrapped("", width) == []
+
+
+def test_a_long_name_gives_way_to_what_stands_behind_it() -> None:
+    line = (Piece("自動車販売株式会社 🚗" * 6), Piece("  38 needing of 40 vehicles"))
+    for width in (44, 60, 76):
+        fitted = yielding(line, width)
+        assert line_width(fitted) <= width
+        assert fitted[1] == line[1]
+    assert yielding(line, 500) == line
+    assert line_width(yielding(line, 20)) <= 20

@@ -9,6 +9,9 @@ from typing import NamedTuple
 from rich.cells import cell_len, set_cell_size
 
 ELLIPSIS = "…"
+LEAST = 12
+"""Cells of a name that tell it from others."""
+
 _SPARKS = "▁▂▃▄▅▆▇█"
 
 
@@ -139,6 +142,15 @@ def clip(line: Line, width: int) -> Line:
         kept.append(piece)
         room -= size
     return tuple(kept)
+
+
+def yielding(line: Line, width: int) -> Line:
+    """A line in at most `width` cells at the cost of its first piece, as long as something is left of that."""
+    over = line_width(line) - width
+    if over <= 0 or not line:
+        return line
+    first, *rest = line
+    return clip((Piece(cut(first.text, max(LEAST, cells(first.text) - over)), first.ink), *rest), width)
 
 
 def spread(start: Line, end: Line, width: int) -> Line:

@@ -14,7 +14,7 @@ from textual.timer import Timer
 
 from tui.app.widgets.canvas import Canvas
 from tui.app.widgets.field import Field
-from tui.app.widgets.ink import Ink, Line, Piece, spread
+from tui.app.widgets.ink import Ink, Line, Piece, line_width, spread, yielding
 from tui.app.widgets.pager import Column, PagedList
 
 T = TypeVar("T")
@@ -34,8 +34,10 @@ class Heading(Canvas):
     editing: reactive[bool] = reactive(False, init=False)
 
     def draw(self, width: int) -> Sequence[Line]:
-        """Title left, filter right."""
-        return (spread(self.title, self._filter_words(), width),)
+        """Title left, filter right; a long name gives way to the numbers behind it."""
+        said = self._filter_words()
+        title = yielding(self.title, width - line_width(said) - 1)
+        return (spread(title, said, width),)
 
     def _filter_words(self) -> Line:
         shown = Piece(f"  {self.shown:,} shown", Ink.DIM)

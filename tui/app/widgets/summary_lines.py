@@ -60,7 +60,7 @@ def _images(seen: Snapshot) -> list[Line]:
         (
             ("stored", tally.stored, Ink.GOOD, f"{words.bytes_words(tally.bytes)}   {_pace(seen)}"),
             ("duplicate", tally.duplicate, Ink.PLAIN, "the vehicle had these bytes already"),
-            ("similar", seen.similar, Ink.PLAIN, "of those stored, to others of their vehicle"),
+            ("similar", seen.similar, Ink.PLAIN, "look like others of their vehicle"),
             ("deferred", tally.deferred, Ink.WARN, "a later run tries them again"),
             ("refused", tally.refused, Ink.BAD, "for good: see failures"),
         ),
