@@ -197,6 +197,7 @@ async def test_a_click_on_a_title_sorts_and_on_the_gutter_marks(app: BackfillApp
         pager = rows(app, "organizations")
         await pilot.click(pager, offset=(5, 0))
         await until(pilot, lambda: "name ↑" in shown(app))
+        await until(pilot, lambda: pager.row(1) is not None)
         await pilot.click(pager, offset=(1, 2))
         await until(pilot, lambda: "1 organization marked" in shown(app))
 
