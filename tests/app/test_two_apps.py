@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 
 import pytest
 from textual._context import active_app
+from textual.pilot import Pilot
 
 from tests.app.conftest import Dealers, listing
 from tests.stores.contract.shelves import plain_project, served_project
@@ -61,10 +64,17 @@ def stands(app: BackfillApp) -> Phase | None:
     return app.snapshot.phase if app.snapshot else None
 
 
-async def test_two_apps_share_a_run_and_pause_and_stop_each_other(opening: Opening, web: Web) -> None:
+@asynccontextmanager
+async def two_apps(opening: Opening) -> AsyncIterator[tuple[BackfillApp, Pilot[None], BackfillApp, Pilot[None]]]:
+    """Two apps on one store, each with its pilot, once both have counted."""
     one, other = another(opening), another(opening)
     async with driven(one, (120, 36)) as pilot, driven(other, (120, 36)) as second:
         await until(pilot, lambda: one.counts is not None and other.counts is not None)
+        yield one, pilot, other, second
+
+
+async def test_two_apps_share_a_run_and_pause_and_stop_each_other(opening: Opening, web: Web) -> None:
+    async with two_apps(opening) as (one, pilot, other, second):
         web.hold.clear()
         await pilot.press("r")
         await until(pilot, lambda: web.holding >= 3)
@@ -93,9 +103,7 @@ async def test_two_apps_share_a_run_and_pause_and_stop_each_other(opening: Openi
 
 
 async def test_the_counts_of_an_app_that_shows_the_fleet_follow_what_another_does(opening: Opening, web: Web) -> None:
-    one, other = another(opening), another(opening)
-    async with driven(one, (120, 36)) as pilot, driven(other, (120, 36)) as second:
-        await until(pilot, lambda: one.counts is not None and other.counts is not None)
+    async with two_apps(opening) as (one, pilot, other, second):
         assert one.counts is not None
         before = one.counts.backfilled
         web.hold.clear()
@@ -110,9 +118,7 @@ async def test_the_counts_of_an_app_that_shows_the_fleet_follow_what_another_doe
 
 async def test_without_our_sql_an_app_pauses_and_stops_the_run_of_another(stack: Stack, web: Web) -> None:
     opening = await filled(plain_project(stack, "plain"), web)
-    one, other = another(opening), another(opening)
-    async with driven(one, (120, 36)) as pilot, driven(other, (120, 36)) as second:
-        await until(pilot, lambda: one.counts is not None and other.counts is not None)
+    async with two_apps(opening) as (one, pilot, other, second):
         web.hold.clear()
         await pilot.press("r")
         await until(pilot, lambda: web.holding >= 3)

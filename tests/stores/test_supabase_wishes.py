@@ -12,7 +12,7 @@ from tests.stores.test_supabase_plain_run import worker
 from tests.support.plain import metadata, opened, put
 from tests.support.stack import Answer, Project
 from tests.support.web import serving
-from tui.model import Phase, RunOptions, RunRecord, Scope, Settlement, Wish
+from tui.model import Lease, Phase, RunOptions, RunRecord, Scope, Settlement, Wish
 from tui.stores import StoreError
 from tui.stores.supabase.plain import PlainStore
 from tui.stores.supabase.plain.remembered import KEY
@@ -32,6 +32,12 @@ async def wishes(store: PlainStore) -> list[Wish]:
 
 def report(store: PlainStore, run_id: str) -> RunRecord:
     return RunRecord(run_id, "w", store._clock.here(), store._clock.here(), None, Phase.RUNNING, RunOptions())
+
+
+async def at_work(store: PlainStore, vehicles: int) -> tuple[Lease, ...]:
+    """A worker has begun the run `r` and holds so many vehicles."""
+    await store.join_run(report(store, "r"))
+    return await store.claim(Scope(), vehicles, worker="w", run_id="r", ttl=TTL)
 
 
 async def test_a_run_elsewhere_is_paused_resumed_and_stopped(production: Project) -> None:
@@ -61,8 +67,7 @@ async def test_a_run_elsewhere_is_paused_resumed_and_stopped(production: Project
 async def test_a_wish_is_heard_although_its_vehicle_is_settled_before_the_next_report(production: Project) -> None:
     put(production)
     async with opened(production) as one, opened(production) as two:
-        await one.join_run(report(one, "r"))
-        (lease,) = await one.claim(Scope(), 1, worker="w", run_id="r", ttl=TTL)
+        (lease,) = await at_work(one, 1)
         await two.direct_run("r", Wish.PAUSE)
         await one.settle(lease, Settlement())
         assert (await one.save_run(report(one, "r"))).wish is Wish.PAUSE
@@ -73,8 +78,7 @@ async def test_a_wish_is_heard_although_its_vehicle_is_settled_before_the_next_r
 async def test_a_wish_is_obeyed_once_and_survives_a_renewal(production: Project) -> None:
     put(production)
     async with opened(production) as one, opened(production) as two:
-        await one.join_run(report(one, "r"))
-        leases = await one.claim(Scope(), 1, worker="w", run_id="r", ttl=TTL)
+        leases = await at_work(one, 1)
         await two.direct_run("r", Wish.PAUSE)
         assert await one.renew(leases, 3 * TTL) == frozenset()
         assert (await one.save_run(report(one, "r"))).wish is Wish.PAUSE
@@ -86,8 +90,7 @@ async def test_a_wish_stays_known_while_the_worker_still_holds_anything(producti
     for _ in range(3):
         put(production)
     async with opened(production) as one, opened(production) as two:
-        await one.join_run(report(one, "r"))
-        leases = await one.claim(Scope(), 3, worker="w", run_id="r", ttl=TTL)
+        leases = await at_work(one, 3)
         await two.direct_run("r", Wish.PAUSE)
         for lease in leases[:2]:
             await one.settle(lease, Settlement())
@@ -99,8 +102,7 @@ async def test_others_see_that_a_worker_rests_and_that_it_goes_on(production: Pr
     for _ in range(2):
         put(production)
     async with opened(production) as one, opened(production) as two:
-        await one.join_run(report(one, "r"))
-        leases = await one.claim(Scope(), 2, worker="w", run_id="r", ttl=TTL)
+        leases = await at_work(one, 2)
         for phase in (Phase.PAUSED, Phase.RUNNING):
             await one.save_run(replace(report(one, "r"), phase=phase))
             (member,) = await two.fleet()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -78,9 +78,8 @@ class DeploymentApp(App[None]):
 
     def _feel(self) -> None:
         self.trouble = self.session.store.trouble if self.session is not None else ""
-        if self.session is not None and not self.running and self.clock() >= self.count_again_at + IDLE_EVERY:
-            self.count_again_at = math.inf
-            start(self, "counts", self._count_quietly, self.session)
+        if not self.running:
+            self._count_if_due(IDLE_EVERY, self._count_quietly)
 
     def open_session(self, opening: Opening) -> None:
         """Open another session in the background and show its inventory. Not during a run."""
@@ -133,10 +132,13 @@ class DeploymentApp(App[None]):
 
     def count_when_due(self) -> bool:
         """Ask for the counts again, unless that was a moment ago; whether they are asked for."""
-        if self.clock() < self.count_again_at:
+        return self._count_if_due(0.0, self._count)
+
+    def _count_if_due(self, later: float, count: Callable[[Session], Coroutine[None, None, None]]) -> bool:
+        if self.session is None or self.clock() < self.count_again_at + later:
             return False
         self.count_again_at = math.inf
-        self.refresh_counts()
+        start(self, "counts", count, self.session)
         return True
 
     async def _count(self, session: Session) -> None:

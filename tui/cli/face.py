@@ -44,10 +44,10 @@ async def _load(settings: Settings) -> None:
     for name in (*_ENGINE, *adapter):
         await asyncio.to_thread(importlib.import_module, name)
     from tui.images.transport import tls_context
-    from tui.trickle.session import settle
+    from tui.trickle.session import spare_what_is_loaded
 
     await asyncio.to_thread(tls_context)
-    settle()
+    spare_what_is_loaded()
 
 
 def _doors(arguments: Arguments) -> Doors:

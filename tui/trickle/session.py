@@ -45,7 +45,7 @@ class Session:
         from tui.images.guard import Guard
         from tui.images.obtain import Images
 
-        settle()
+        spare_what_is_loaded()
         settings = self.settings
         images = Images(
             Pace(_part(PROFILES[options.pace], sharing), _parts(settings.hosts, sharing)),
@@ -80,7 +80,7 @@ def _parts(hosts: Mapping[str, HostPolicy], sharing: int) -> dict[str, Override]
     }
 
 
-def settle() -> None:
+def spare_what_is_loaded() -> None:
     """Take what is loaded out of the collector's sight, once, when all of it is: it is here to stay.
 
     To look through it would stop a screen, and every lane of a run, for 100 ms each time.
