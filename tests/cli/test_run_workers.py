@@ -221,7 +221,7 @@ async def test_no_key_is_on_a_command_line_or_in_a_part(make: Make, web: Web, mo
 
 
 def test_a_part_and_a_message_come_through_a_pipe_as_they_were() -> None:
-    part = Part("r", 3, 2, {"store": "local:x", "read_only": None}, ("a", "b"), {"host": ("127.0.0.1", 80)})
+    part = Part("r", 3, 2, 1, {"store": "local:x", "read_only": None}, ("a", "b"), {"host": ("127.0.0.1", 80)})
     assert Part.decoded(part.encoded()) == part
     lane = Lane(0, "v", "[/red] \x1b[31m", (Mark.STORED, Mark.WAITING), "host", finished=True)
     options = RunOptions(limit=5)

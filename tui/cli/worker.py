@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from tui.app.words import host_trouble
 from tui.cli import watch
+from tui.cores import keep_to
 from tui.model import HostPace, Lane, LogLine, Mark, Phase, Problem, Snapshot, Tally, VehicleResult
 from tui.settings import load_settings
 from tui.stores.reading import options_from
@@ -35,12 +36,13 @@ LONGEST_LINE = 1 << 26
 class Part:
     """What one worker is to do: flags as for `load_settings`, organizations, its limit, and where exempt hosts are.
 
-    `sharing` workers keep the pace together.
+    `sharing` workers keep the pace together; this one keeps to `core`, if that is told.
     """
 
     run_id: str
     limit: int
     sharing: int
+    core: int | None = None
     flags: Mapping[str, object] = field(default_factory=dict)
     organization_ids: tuple[str, ...] = ()
     exempt: Mapping[str, tuple[str, int]] = field(default_factory=dict)
@@ -234,6 +236,7 @@ async def main() -> None:
     """Work the part that comes on stdin."""
     orders = await _stdin()
     part = Part.decoded(await orders.readline())
+    keep_to(part.core)
     try:
         await _work(part, orders)
     except Problem as problem:

@@ -17,6 +17,7 @@ from typing import IO
 from tui.app.words import plural
 from tui.cli.merged import merged
 from tui.cli.worker import LONGEST_LINE, Hold, Message, News, Part
+from tui.cores import share_out
 from tui.model import HostPace, LogLine, Phase, Problem, RunOptions, RunRecord, Snapshot, VehicleResult
 from tui.trickle.likeness import Placeholders, Seen, Sight, news_of, recall
 from tui.trickle.progress import LOG_LINES
@@ -128,7 +129,8 @@ class Workers:
     def __init__(self, session: Session, flags: Mapping[str, object], options: RunOptions, workers: int) -> None:
         limits, run_id = split(options.limit, workers), new_run_id(time.time())
         self._parts = [
-            Part(run_id, limit, len(limits), flags, options.scope.organization_ids, session.exempt) for limit in limits
+            Part(run_id, limit, len(limits), core, flags, options.scope.organization_ids, session.exempt)
+            for limit, core in zip(limits, share_out(len(limits)), strict=True)
         ]
         self._store = session.store
         self._options = options

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from tui.cores import cores
 from tui.images.bandwidth import Bandwidth
 from tui.images.fetch import Body, Fetcher, Limits, Trail, headers
 from tui.images.guard import Guard
@@ -82,7 +82,7 @@ class Images:
             bandwidth=self.bandwidth,
             now=now,
         )
-        self._inspectors = Threads(os.cpu_count() or 1, "inspect")
+        self._inspectors = Threads(len(cores()), "inspect")
         self._alone = Threads(1, "inspect-large")
         self._glancing = 0 if decoding else GLANCED_AT
         self._originals = Originals(wanted=originals)
