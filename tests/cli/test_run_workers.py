@@ -84,6 +84,16 @@ async def test_the_limit_is_that_of_all_together(make: Make, store: Store, web: 
     assert (run.workers, run.options.limit) == (3, 7)
 
 
+async def test_a_limit_beyond_the_vehicles_promises_no_more_than_are_there(make: Make, web: Web) -> None:
+    work = make(2, batch_size=1, limit=2 * VEHICLES - 4)
+    async with under_way(work, web, 2 * IMAGES) as task:
+        await until(lambda: work.snapshot().vehicles_total == VEHICLES)
+        assert work.snapshot().images_total == VEHICLES * IMAGES
+        web.hold.set()
+        seen = await task
+    assert (seen.vehicles_done, seen.vehicles_total) == (VEHICLES, VEHICLES)
+
+
 async def test_no_more_workers_than_vehicles(make: Make, store: Store) -> None:
     assert (await make(5, limit=2).run()).vehicles_done == 2
     assert (await store.runs())[0].workers == 2

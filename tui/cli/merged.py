@@ -5,26 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tui.model import HostPace, Lane, Phase, Snapshot
+from tui.model import HostPace, Lane, Phase, Snapshot, Workload
 from tui.model.fleet import to_come, together, total_of
 
 
-def merged(whole: Snapshot, parts: Sequence[Snapshot], going: Sequence[Snapshot]) -> Snapshot:
+def merged(
+    whole: Snapshot, parts: Sequence[Snapshot], going: Sequence[Snapshot], there: Workload | None = None
+) -> Snapshot:
     """A run as `whole`, with the numbers of all its workers; `going` are those of them that go on.
 
-    While it is not over, it stands where they do.
+    While it is not over, it stands where they do. No more is to come than was `there` at its start, if that is known.
     """
     phase = whole.phase if whole.phase.over or not going else together([part.phase for part in going])
     tally = total_of(part.tally for part in parts)
     done = sum(part.vehicles_done for part in parts)
     counting = parts if phase.over else going
+    vehicles = done + to_come((_vehicles_ahead(part), _limited(part)) for part in counting)
+    images = tally.done + to_come((part.images_total - part.tally.done, _limited(part)) for part in counting)
     seen = replace(
         whole,
         run_id=parts[0].run_id if parts else whole.run_id,
         phase=phase,
-        vehicles_total=done + to_come((_vehicles_ahead(part), _limited(part)) for part in counting),
+        vehicles_total=max(done, min(vehicles, there.vehicles)) if there else vehicles,
         vehicles_done=done,
-        images_total=tally.done + to_come((part.images_total - part.tally.done, _limited(part)) for part in counting),
+        images_total=max(tally.done, min(images, there.images)) if there else images,
         tally=tally,
         in_flight=sum(part.in_flight for part in going),
         images_per_second=sum(part.images_per_second for part in going),

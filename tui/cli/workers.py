@@ -18,7 +18,7 @@ from tui.app.words import plural
 from tui.cli.merged import merged
 from tui.cli.worker import LONGEST_LINE, Hold, Message, News, Part
 from tui.cores import share_out
-from tui.model import HostPace, LogLine, Phase, Problem, RunOptions, RunRecord, Snapshot, VehicleResult
+from tui.model import HostPace, LogLine, Phase, Problem, RunOptions, RunRecord, Snapshot, VehicleResult, Workload
 from tui.trickle.likeness import Placeholders, Seen, Sight, news_of, recall
 from tui.trickle.progress import LOG_LINES
 from tui.trickle.run import new_run_id
@@ -142,6 +142,7 @@ class Workers:
         self._placeholders = Placeholders()
         self._held: dict[str, float] = {}
         self._error = ""
+        self._there: Workload | None = None
         self._orders: list[bytes] = []
         self._phase = Phase.STARTING
         self._began = time.monotonic()
@@ -169,7 +170,7 @@ class Workers:
             error=self._error,
             placeholders=self._placeholders.noticed(),
         )
-        return merged(whole, [*self._ended, *going], going)
+        return merged(whole, [*self._ended, *going], going, self._there)
 
     def stop(self) -> None:
         """Drain every worker."""
@@ -189,15 +190,24 @@ class Workers:
         self._began = time.monotonic()
         await recall(self._placeholders, self._store)
         tasks = [asyncio.create_task(self._keep(number, part)) for number, part in enumerate(self._parts, 1)]
+        weighing = asyncio.create_task(self._weigh())
         try:
             await asyncio.gather(*tasks)
         finally:
-            for task in tasks:
+            for task in (weighing, *tasks):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(weighing, *tasks, return_exceptions=True)
             self._over = time.monotonic()
         self._phase = self._end()
         return self.snapshot()
+
+    async def _weigh(self) -> None:
+        """Learn how much is there in all: each worker sees to its own limit, and not that others see the same."""
+        options = self._options
+        with contextlib.suppress(Problem):
+            work = await self._store.workload_by_organization(options.scope, options.max_images, options.limit)
+            vehicles, images = (sum(getattr(part, what) for part in work.values()) for what in ("vehicles", "images"))
+            self._there = Workload(vehicles, images)
 
     def _end(self) -> Phase:
         ended = {seen.phase for seen in self._ended}
