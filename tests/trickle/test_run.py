@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.support.world import assert_sound, listing, states, urls_stored, vehi
 from tests.trickle.conftest import MakeTrickle
 from tui.model import Listing, Mark, Phase, Problem, Scope, Settlement, State, VehicleQuery
 from tui.stores import Store
-from tui.trickle.lane import DEFERRALS
+from tui.trickle.lane import DEFERRALS, WIDTH
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -345,6 +346,49 @@ async def test_a_store_that_fails_ends_the_run_with_its_sentence(
     assert (seen.phase, seen.error) == (Phase.FAILED, "the disk is full; free some space and run again.")
     monkeypatch.undo()
     assert (await make().run()).tally.stored == 9
+
+
+async def test_images_of_one_vehicle_are_stored_side_by_side(
+    store: Store, web: Web, make: MakeTrickle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(store, web, 1, images=2 * WIDTH)
+    put, inside, together = store.put_object, 0, asyncio.Event()
+
+    async def slow(*what: Any) -> str:
+        nonlocal inside
+        inside += 1
+        if inside == WIDTH:
+            together.set()
+        await together.wait()
+        return await put(*what)
+
+    monkeypatch.setattr(store, "put_object", slow)
+    seen = await asyncio.wait_for(make().run(), 30)
+    assert seen.tally.stored == 2 * WIDTH
+    assert await urls_stored(store) == {"1960 Porsche 911": [web.url(f"v0/{index}") for index in range(2 * WIDTH)]}
+
+
+async def test_what_is_being_stored_when_the_store_fails_is_counted(
+    store: Store, web: Web, make: MakeTrickle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(store, web, 1, images=WIDTH)
+    put, inside, failed = store.put_object, 0, asyncio.Event()
+
+    async def breaks(*what: Any) -> str:
+        nonlocal inside
+        inside += 1
+        if inside == WIDTH:
+            failed.set()
+            raise Problem("the disk is full; free some space and run again.")
+        await failed.wait()
+        return await put(*what)
+
+    trickle = make()
+    monkeypatch.setattr(store, "put_object", breaks)
+    with pytest.raises(Problem, match="disk is full"):
+        await asyncio.wait_for(trickle.run(), 30)
+    (urls,) = (await urls_stored(store)).values()
+    assert trickle.snapshot().tally.stored == len(urls) == WIDTH - 1
 
 
 async def test_a_worker_that_lost_its_lease_writes_nothing_more(store: Store, web: Web, make: MakeTrickle) -> None:

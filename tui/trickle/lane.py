@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import hashlib
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tui.images.candidates import Candidate, choose
 from tui.images.pace import Drained
@@ -32,8 +32,10 @@ from tui.trickle.progress import LaneView, Progress
 if TYPE_CHECKING:
     from tui.images.obtain import Images
 
+T = TypeVar("T")
+
 WIDTH = 4
-"""Images of one vehicle under way at once; they are recorded in candidate order all the same."""
+"""Images of one vehicle under way at once, those that are being stored among them."""
 
 DEFERRALS = 5
 """Runs that may defer one candidate; the last of them refuses it for good, so that no dead host is tried for ever."""
@@ -68,8 +70,8 @@ class Bench:
 class VehicleLane:
     """Works one leased vehicle to its settlement.
 
-    Fetches run `WIDTH` at a time; their results are taken in candidate order, so which of two equal images is the
-    duplicate never depends on timing.
+    Images are fetched and stored `WIDTH` at a time; pictures are taken in candidate order, so which of two equal images
+    is the duplicate never depends on timing.
     """
 
     def __init__(self, bench: Bench, lease: Lease, cap: int) -> None:
@@ -85,7 +87,10 @@ class VehicleLane:
         self._put_off: list[float] = []
         self._inserted = 0
         self._halted = False
-        self._tasks: deque[tuple[int, Candidate, asyncio.Task[Picture]]] = deque()
+        self._moved = asyncio.Event()
+        self._fetching: deque[tuple[int, Candidate, asyncio.Task[Picture]]] = deque()
+        # The index of each image that is being stored, and its size.
+        self._keeping: dict[asyncio.Task[Outcome], tuple[int, int]] = {}
         vehicle = lease.vehicle
         self._view: LaneView = bench.progress.open_lane(
             vehicle.id, vehicle.title, vehicle.organization_id or "", vehicle.organization_name or ""
@@ -98,7 +103,7 @@ class VehicleLane:
     def cut(self) -> None:
         """Start no further image and end those in flight."""
         self._halted = True
-        for _, _, task in self._tasks:
+        for _, _, task in self._fetching:
             task.cancel()
 
     async def run(self) -> None:
@@ -144,63 +149,77 @@ class VehicleLane:
 
     async def _work(self, todo: Sequence[tuple[int, Candidate]]) -> None:
         ahead = deque(todo)
-        while (ahead and not self._halted) or self._tasks:
-            while ahead and not self._halted and len(self._tasks) < WIDTH:
+        while True:
+            while ahead and not self._halted and len(self._fetching) + len(self._keeping) < WIDTH:
                 self._begin(*ahead.popleft())
-            if self._tasks:
-                await self._end_first()
+            if not self._fetching and not self._keeping:
+                return
+            await self._moved.wait()
+            self._moved.clear()
+            self._take()
 
     def _begin(self, index: int, candidate: Candidate) -> None:
         def began() -> None:
             self._view.marks[index] = Mark.FETCHING
             self._view.host = candidate.host
 
-        task = asyncio.create_task(self._bench.images.obtain(candidate.url, began))
-        self._tasks.append((index, candidate, task))
+        self._fetching.append((index, candidate, self._task(self._bench.images.obtain(candidate.url, began))))
 
-    async def _end_first(self) -> None:
-        index, candidate, task = self._tasks[0]
-        await asyncio.wait({task})
-        self._tasks.popleft()
-        try:
-            await self._conclude(index, candidate, task)
-        except (asyncio.CancelledError, Drained):
-            if not self._halted:
-                raise
-            self._view.marks[index] = Mark.WAITING
+    def _task(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        task.add_done_callback(lambda _: self._moved.set())
+        return task
 
-    async def _conclude(self, index: int, candidate: Candidate, task: asyncio.Task[Picture]) -> None:
-        try:
-            picture = task.result()
-            with picture.content:
-                outcome = await self._keep(candidate, picture)
-        except Refusal as refusal:
-            self._note(index, self._refused(candidate, refusal))
-        else:
-            self._note(index, outcome, picture.size if outcome.result is Result.STORED else 0)
+    def _take(self) -> None:
+        """Take the pictures that have come, in candidate order, and what was stored meanwhile."""
+        while self._fetching and self._fetching[0][2].done():
+            index, candidate, fetch = self._fetching.popleft()
+            try:
+                self._admit(index, candidate, fetch.result())
+            except Refusal as refusal:
+                self._note(index, self._refused(candidate, refusal))
+            except (asyncio.CancelledError, Drained):
+                if not self._halted:
+                    raise
+                self._view.marks[index] = Mark.WAITING
+        self._take_kept()
+
+    def _take_kept(self) -> None:
+        for keep in [keep for keep in self._keeping if keep.done()]:
+            index, size = self._keeping.pop(keep)
+            outcome = keep.result()
+            self._note(index, outcome, size if outcome.result is Result.STORED else 0)
+
+    def _admit(self, index: int, candidate: Candidate, picture: Picture) -> None:
+        """Have it stored, unless the vehicle has these bytes."""
+        if picture.sha256 in self._hashes:
+            picture.content.close()
+            self._note(index, Outcome(candidate.url, candidate.host, Result.DUPLICATE))
+            return
+        self._hashes.add(picture.sha256)
+        keep = self._keep(candidate, picture, *self._looks(candidate, picture))
+        self._keeping[self._task(keep)] = index, picture.size
 
     def _note(self, index: int, outcome: Outcome, size: int = 0) -> None:
         self._outcomes.append(outcome)
         self._bench.progress.count(self._view, index, outcome, size)
 
-    async def _keep(self, candidate: Candidate, picture: Picture) -> Outcome:
-        """Object first, then its row: killed in between, the next run writes the same object again and adopts it."""
-        if picture.sha256 in self._hashes:
-            return Outcome(candidate.url, candidate.host, Result.DUPLICATE)
+    async def _keep(self, candidate: Candidate, picture: Picture, similar_to: str, placeholder: bool) -> Outcome:
         self._bench.progress.recording += 1
         try:
-            fresh = await self._record(candidate, picture)
+            with picture.content:
+                fresh = await self._record(candidate, picture, similar_to, placeholder)
+        except Refusal as refusal:
+            return self._refused(candidate, refusal)
         finally:
             self._bench.progress.recording -= 1
-        self._hashes.add(picture.sha256)
-        if fresh:
-            self._inserted += 1
+        self._inserted += fresh
         return Outcome(candidate.url, candidate.host, Result.STORED if fresh else Result.DUPLICATE)
 
-    async def _record(self, candidate: Candidate, picture: Picture) -> bool:
+    async def _record(self, candidate: Candidate, picture: Picture, similar_to: str, placeholder: bool) -> bool:
+        """Object first, then its row: killed in between, the next run writes the same object again and adopts it."""
         store, vehicle_id = self._bench.store, self.lease.vehicle.id
         path = object_path(vehicle_id, store.source, candidate.url, picture.extension)
-        similar_to, placeholder = self._looks(candidate, picture)
         url = await store.put_object(path, picture.content, picture.mime_type)
         image = StoredImage(
             vehicle_id=vehicle_id,
@@ -246,6 +265,10 @@ class VehicleLane:
 
     async def _let_go(self) -> None:
         """End the lease on the way out of a failure; where even that fails, its deadline ends it."""
+        while self._keeping:  # what is stored is counted, and nothing is written any more once the lease is over
+            await asyncio.wait(self._keeping)
+            with contextlib.suppress(Exception):
+                self._take_kept()
         with contextlib.suppress(Problem, LeaseLost):
             await self._bench.store.settle(self.lease, self._settlement())
 
@@ -284,7 +307,7 @@ class VehicleLane:
         )
 
     async def _drop_tasks(self) -> None:
-        tasks = [task for _, _, task in self._tasks]
+        tasks = [*(task for _, _, task in self._fetching), *self._keeping]
         for task in tasks:
             task.cancel()
         for done in await asyncio.gather(*tasks, return_exceptions=True):
