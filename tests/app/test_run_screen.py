@@ -269,6 +269,7 @@ async def test_a_snapshot_repaints_only_what_changed(app: BackfillApp, web: Web)
     async with driven(app) as pilot:
         await run_held(pilot, app, web)
         page = app.screen.query_one(RunPage)
+        app._look()  # until now it may show how the lanes stood before
         before = list(page.lines)
         app._look()
         app._look()
