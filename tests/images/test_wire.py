@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import io
 import itertools
+import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -114,6 +117,16 @@ async def test_a_body_that_breaks_off_is_refused_and_what_was_reserved_for_it_is
             assert isinstance(content, io.BytesIO), "there is room in memory"
 
 
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """That of a server whose certificate is trusted."""
+    certificate = self_signed("host.test", tmp_path / "own.pem")
+    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    own.load_cert_chain(certificate)
+    monkeypatch.setattr("tui.images.transport.tls_context", lambda: ssl.create_default_context(cafile=certificate))
+    return own
+
+
 @asynccontextmanager
 async def secure(context: ssl.SSLContext, body: bytes) -> AsyncIterator[tuple[Guard, list[int]]]:
     """A host behind TLS, and how many requests each of its connections had."""
@@ -135,16 +148,45 @@ async def secure(context: ssl.SSLContext, body: bytes) -> AsyncIterator[tuple[Gu
 
 
 @pytest.mark.parametrize("size", [1, 16_384, 900_000, 3_000_000])
-async def test_bodies_come_whole_through_tls_one_after_the_other(
-    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    certificate = self_signed("host.test", tmp_path / "own.pem")
-    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    own.load_cert_chain(certificate)
-    monkeypatch.setattr("tui.images.transport.tls_context", lambda: ssl.create_default_context(cafile=certificate))
+async def test_bodies_come_whole_through_tls_one_after_the_other(size: int, tls: ssl.SSLContext) -> None:
     body = (TEXT * (size // len(TEXT) + 1))[:size]
-    async with secure(own, body) as (guard, asked), GuardedTransport(guard) as transport:
+    async with secure(tls, body) as (guard, asked), GuardedTransport(guard) as transport:
         for _ in range(4):
             assert await read(transport, "https://host.test/") == body
         assert sum(asked) == 4
         assert len(asked) <= 2, "the tickets of the first answer may end a connection once"
+
+
+@asynccontextmanager
+async def hanging_up(context: ssl.SSLContext, answer: bytes) -> AsyncIterator[tuple[Guard, asyncio.Event]]:
+    """A host behind TLS that hangs up on TCP after each answer, with no word of it to TLS; and that it has."""
+    gone = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.set_write_buffer_limits(0)
+        writer.write(answer)
+        await writer.drain()
+        with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as below:
+            below.shutdown(socket.SHUT_WR)
+        gone.set()
+        writer.transport.abort()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
+        yield Guard({"host.test": server.sockets[0].getsockname()}), gone
+
+
+@pytest.mark.parametrize("head", [b"", b"Connection: close\r\nContent-Length: 400000\r\n"])
+async def test_what_came_before_a_host_hung_up_on_tls_is_not_lost(
+    head: bytes, tls: ssl.SSLContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + bytes(400_000)  # more than waits for whoever reads it
+    async with hanging_up(tls, answer) as (guard, gone), GuardedTransport(guard) as transport:
+        response = await transport.handle_async_request(httpx.Request("GET", "https://host.test/"))
+        await gone.wait()
+        for _ in range(50):  # until all of it has come to us
+            await asyncio.sleep(0)
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        assert sum([len(piece) async for piece in response.stream]) == 400_000
+        await response.aclose()
+    assert not caplog.records, "asyncio has nothing to complain of"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import select
+import ssl
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -150,14 +152,13 @@ class Answer:
         """The connection is over."""
         if self._until_end and error is None:
             self._complete()
-        elif isinstance(error, OSError) and error.errno:
-            fault = httpx.ReadError("connection lost")
-            # Not the error itself: its frames would hold on to the room that the network was writing into.
-            fault.__cause__ = OSError(error.errno, error.strerror)
-            self._fail(fault)
         else:
             words = "the body broke off" if self._begun else "hung up without an answer"
-            self._fail(httpx.RemoteProtocolError(words))
+            fault = httpx.RemoteProtocolError(words)
+            if not (self._begun and isinstance(error, ssl.SSLError)):  # which is no verdict on a host whose TLS worked
+                # Its frames would hold on to the room that the network was writing into.
+                fault.__cause__ = error and error.with_traceback(None)
+            self._fail(fault)
 
     def _complete(self) -> None:
         if not self._whole and self._fault is None:
@@ -247,13 +248,13 @@ class Wire(asyncio.BufferedProtocol):
         self._idle = idle
         self._gone = gone
         self._answer: Answer | None = None
-        self._resting = False
+        self._closed = self._resting = False
         self._poll = select.poll()
 
     def ask(self, request: bytes) -> Answer:
         """Send a request."""
         answer = Answer(self)
-        if self._transport.is_closing():
+        if self._closing:
             answer.end(None)
         else:
             self._answer = answer
@@ -262,17 +263,24 @@ class Wire(asyncio.BufferedProtocol):
         return answer
 
     @property
+    def _closing(self) -> bool:
+        return self._closed or self._transport.is_closing()
+
+    @property
     def fresh(self) -> bool:
         """Whether it can be asked: it is open, and nothing has come on it that the loop does not know of yet."""
-        return not self._transport.is_closing() and not self._poll.poll(0)
+        return not self._closing and not self._poll.poll(0)
 
     def close(self) -> None:
-        """End it at once."""
-        self._transport.abort()
+        """End it."""
+        if not self._closed:
+            self._closed = True
+            # Not at once: asyncio's TLS does not bear that while it reads.
+            asyncio.get_running_loop().call_soon(self._transport.abort)
 
     def rest(self) -> None:
         """Read nothing from the network for now."""
-        if not self._resting and not self._transport.is_closing():
+        if not self._resting and not self._closing:
             self._resting = True
             self._transport.pause_reading()
 
@@ -285,7 +293,7 @@ class Wire(asyncio.BufferedProtocol):
     def answered(self, *, again: bool) -> None:
         """Its answer has come whole; `again` if it can take another request."""
         self._answer = None
-        if again and not self._transport.is_closing():
+        if again and not self._closing:
             self._idle(self)
         else:
             self.close()
@@ -311,7 +319,16 @@ class Wire(asyncio.BufferedProtocol):
             answer.feed(self._scratch[:nbytes])
 
     def eof_received(self) -> None:
-        """The host says no more, and so do we."""
+        """The host says no more, and so do we.
+
+        Whether TLS has ended as it should is not asked: many hosts just hang up, and an image proves itself whole.
+        """
+        tls: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
+        if tls is not None:  # asyncio reads once more by itself, and forgets what is left then
+            with contextlib.suppress(ssl.SSLError):
+                while piece := tls.read(len(room := self.get_buffer(-1))):
+                    room[: len(piece)] = piece
+                    self.buffer_updated(len(piece))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is over."""
