@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.images.loopback import Loopback, reply
+from tests.images.loopback import RESET, Answer, Loopback, reply
 from tui.images.fetch import Fetcher, headers
 from tui.images.transport import GuardedTransport
 from tui.images.urls import normalise
-from tui.images.wire import Answer
+from tui.images.wire import Answer as Arriving
 from tui.model import Reason, Refusal
 
 _SIGNED = st.sampled_from(
@@ -41,17 +41,52 @@ async def hanging_up() -> AsyncIterator[bytes]:
     yield b""
 
 
-async def test_a_request_whose_connection_broke_is_not_sent_again_behind_our_back() -> None:
+async def resetting() -> AsyncIterator[bytes]:
+    yield RESET
+
+
+async def saying_a_byte() -> AsyncIterator[bytes]:
+    yield b"H"
+
+
+TIRED = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize("ending", [hanging_up, resetting, TIRED])
+async def test_a_request_that_met_the_end_of_a_kept_connection_is_sent_once_more_on_another(ending: Answer) -> None:
     async with (
-        Loopback({"*": [reply(b"body"), hanging_up, reply(b"body")]}).running() as host,
+        Loopback({"*": [reply(b"body"), ending, reply(b"body")]}).running() as host,
         GuardedTransport(host.guard()) as transport,
     ):
-        fetcher = Fetcher(transport)
-        (await fetcher.fetch("http://host.test/")).content.close()
+        for _ in range(2):
+            (await Fetcher(transport).fetch("http://host.test/")).content.close()
+        assert (len(host.requests), host.connections) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("answers", "requests"),
+    [
+        ([hanging_up, reply(b"body")], 1),
+        ([resetting, reply(b"body")], 1),
+        ([TIRED, reply(b"body")], 1),
+        ([reply(b"body"), saying_a_byte, reply(b"body")], 2),
+        ([reply(b"body"), hanging_up, hanging_up, reply(b"body")], 3),
+        ([reply(b"body"), resetting, resetting, reply(b"body")], 3),
+    ],
+)
+async def test_a_request_whose_connection_broke_is_not_sent_again_behind_our_back(
+    answers: list[Answer], requests: int
+) -> None:
+    async with Loopback({"*": answers}).running() as host, GuardedTransport(host.guard()) as transport:
+
+        async def twice() -> None:
+            for _ in range(2):
+                (await Fetcher(transport).fetch("http://host.test/")).content.close()
+
         with pytest.raises(Refusal) as caught:
-            await fetcher.fetch("http://host.test/")
-        assert caught.value.reason is Reason.CONNECTION
-        assert len(host.requests) == 2
+            await twice()
+        assert caught.value.reason in (Reason.CONNECTION, Reason.TIMEOUT)
+        assert len(host.requests) == requests
 
 
 async def test_a_connection_that_its_host_has_closed_meanwhile_is_not_used_again() -> None:
@@ -92,7 +127,7 @@ async def test_connections_serve_many_at_once_and_again() -> None:
 async def test_nothing_stays_of_a_response_while_its_connection_is_used_again(size: int) -> None:
     def answers() -> int:
         gc.collect()
-        return sum(type(one) is Answer for one in gc.get_objects())
+        return sum(type(one) is Arriving for one in gc.get_objects())
 
     async with Loopback({"*": reply(bytes(size))}).running() as host, GuardedTransport(host.guard()) as transport:
         fetcher, before = Fetcher(transport), answers()

@@ -28,6 +28,9 @@ HEAD_START = 0.25
 NAMES_HOLD = 10.0
 """Seconds for which the addresses of a name are good."""
 
+REQUEST_TIMEOUT = 408
+"""What some hosts say on a connection that they have waited on in vain, just before they close it."""
+
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -40,9 +43,9 @@ def tls_context() -> ssl.SSLContext:
 class GuardedTransport(httpx.AsyncBaseTransport):
     """HTTP/1.1 over guarded connections, and no more of it than a GET without a body takes.
 
-    It keeps no cookies, knows no credentials and no proxy, follows no redirect, decompresses nothing and sends nothing
-    twice. How many connections there may be at once is the pace's business. It is made anywhere, and used in one event
-    loop.
+    It keeps no cookies, knows no credentials and no proxy, follows no redirect and decompresses nothing. It sends
+    nothing twice, but for a request on a kept connection that its host had closed meanwhile. How many connections there
+    may be at once is the pace's business. It is made anywhere, and used in one event loop.
     """
 
     def __init__(self, guard: Guard) -> None:
@@ -58,15 +61,9 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         """Send a request; its extension `target` (bytes) goes out as it is. Raises Refusal where the guard does."""
         place = _place(request.url)
         self._guard.admit(place.host, place.port)
-        wire = self._idle.take(place) or await self._connected(place)
         target = request.extensions.get("target", request.url.raw_path)
         lines = b"".join([b"%b: %b\r\n" % line for line in request.headers.raw])
-        answer = wire.ask(b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method.encode(), target, lines))
-        try:
-            await answer.begin()
-        except BaseException:
-            answer.release()
-            raise
+        answer = await self._answer(place, b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method.encode(), target, lines))
         return httpx.Response(answer.status, headers=answer.headers, stream=Filling(answer), request=request)
 
     async def aclose(self) -> None:
@@ -79,6 +76,25 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         if self._wires:
             self._empty.clear()
             await self._empty.wait()
+
+    async def _answer(self, place: Place, message: bytes) -> Answer:
+        """An answer that has begun, on a connection that was kept if there is one."""
+        kept = self._idle.take(place)
+        if kept is not None:
+            answer = kept.ask(message)
+            try:
+                await answer.begin()
+            except httpx.TransportError:
+                if answer.heard:
+                    raise
+            else:
+                if answer.status != REQUEST_TIMEOUT:
+                    return answer
+                answer.release()
+            # Its host was tired of waiting and had not seen the request yet: RFC 9112, section 9.3.1.
+        answer = (await self._connected(place)).ask(message)
+        await answer.begin()
+        return answer
 
     async def _connected(self, place: Place) -> Wire:
         try:

@@ -72,9 +72,18 @@ class Answer:
         self._waiter: asyncio.Future[None] | None = None
 
     async def begin(self) -> None:
-        """Wait until status and headers are there."""
-        while not self._begun:
-            await self._news()
+        """Wait until status and headers are there; its connection ends where they do not come."""
+        try:
+            while not self._begun:
+                await self._news()
+        except BaseException:
+            self.release()
+            raise
+
+    @property
+    def heard(self) -> bool:
+        """Whether anything of it has come, be it a byte."""
+        return bool(self._lines or self._silence)
 
     async def some(self) -> bytes:
         """What has come of the body since the last call, at least a byte; none once it is whole."""
