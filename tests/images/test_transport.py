@@ -1,8 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
+import resource
+import socket
+import ssl
 from collections.abc import AsyncIterator
+from contextlib import ExitStack, suppress
+from ipaddress import ip_network
 
 import httpx
 import pytest
@@ -10,11 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.images.loopback import RESET, Answer, Loopback, reply
-from tui.images.fetch import Fetcher, headers
+from tui.images.fetch import Fetcher, Limits, headers
+from tui.images.guard import Guard
 from tui.images.transport import GuardedTransport
 from tui.images.urls import normalise
 from tui.images.wire import Answer as Arriving
-from tui.model import Reason, Refusal
+from tui.model import Problem, Reason, Refusal
 
 _SIGNED = st.sampled_from(
     ["%2F", "%2f", "%7E", "~", "|", "..", ".", "//", "?", "%", "+", "%20", "[", "{", ";", "=", "&"]
@@ -144,3 +151,120 @@ async def test_what_a_request_says_goes_out_and_nothing_else() -> None:
     [request] = host.requests
     assert set(request.headers) == {"host", "user-agent", "accept", "accept-encoding"}
     assert request.headers["user-agent"].endswith("(+me@a.com)")
+
+
+async def dripping() -> AsyncIterator[bytes]:
+    yield b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+    while True:
+        yield b"x"
+        await asyncio.sleep(0.01)
+
+
+async def test_closing_ends_what_is_under_way_and_whatever_begins_later() -> None:
+    async with Loopback({"/drip": dripping, "*": reply(b"body")}).running() as host:
+        transport = GuardedTransport(host.guard())
+        fetcher = Fetcher(transport)
+        waiting = [asyncio.create_task(fetcher.fetch("http://host.test/drip")) for _ in range(3)]
+        (await fetcher.fetch("http://host.test/")).content.close()
+        while len(host.requests) < 4:
+            await asyncio.sleep(0)
+        connecting = asyncio.create_task(fetcher.fetch("http://host.test:81/"))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        await asyncio.gather(transport.aclose(), transport.aclose())
+        waiting += [connecting, asyncio.create_task(fetcher.fetch("http://host.test/"))]
+        ends = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [end.reason if isinstance(end, Refusal) else end for end in ends] == [Reason.CONNECTION] * 5
+        await transport.aclose()
+        await host.until_open(0)
+
+
+class Hanging(Guard):
+    """Names whose addresses come when they are told to."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(allow=[ip_network("127.0.0.0/8")])
+        self.told = asyncio.Event()
+        self.asked = 0
+        self._port = port
+
+    async def addresses(self, host: str, port: int) -> list[tuple[str, int]]:
+        self.asked += 1
+        await self.told.wait()
+        return [("127.0.0.1", self._port)]
+
+
+async def test_a_lookup_ends_for_nobody_else_with_who_asked_first() -> None:
+    async with Loopback({"*": reply(b"body")}).running() as host:
+        guard = Hanging(host.port)
+        async with GuardedTransport(guard) as transport:
+            asking = [asyncio.create_task(Fetcher(transport).fetch("http://host.test/")) for _ in range(3)]
+            while not guard.asked:
+                await asyncio.sleep(0)
+            asking[0].cancel()
+            await asyncio.wait(asking[:1])
+            guard.told.set()
+            for body in await asyncio.gather(*asking[1:]):
+                body.content.close()
+        assert asking[0].cancelled()
+        assert guard.asked == 1
+
+
+async def test_closing_ends_a_lookup_and_is_no_cancelling_of_who_waits_for_it() -> None:
+    guard = Hanging(0)
+    async with GuardedTransport(guard) as transport:
+        asking = asyncio.create_task(Fetcher(transport).fetch("http://host.test/"))
+        while not guard.asked:
+            await asyncio.sleep(0)
+    with pytest.raises(Refusal) as caught:
+        await asking
+    assert caught.value.reason is Reason.CONNECTION
+
+
+async def test_a_name_that_led_nowhere_is_looked_up_again() -> None:
+    async with Loopback({"*": reply(b"body")}).running() as host:
+        found: list[Refusal | tuple[str, int]] = [Refusal(Reason.DNS), ("127.0.0.1", host.port)]
+
+        class Recovering(Guard):
+            async def addresses(self, host: str, port: int) -> list[tuple[str, int]]:
+                answer = found.pop(0)
+                if isinstance(answer, Refusal):
+                    raise answer
+                return [answer]
+
+        async with GuardedTransport(Recovering(allow=[ip_network("127.0.0.0/8")])) as transport:
+            with pytest.raises(Refusal) as caught:
+                await Fetcher(transport).fetch("http://host.test/")
+            assert caught.value.reason is Reason.DNS
+            (await Fetcher(transport).fetch("http://host.test/")).content.close()
+
+
+async def test_certificates_that_could_not_be_read_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[OSError] = [OSError(errno.EMFILE, "too many")]
+
+    def unlucky() -> ssl.SSLContext:
+        if tries:
+            raise tries.pop()
+        return ssl.create_default_context()
+
+    monkeypatch.setattr("tui.images.transport.tls_context", unlucky)
+    async with Loopback({}).running() as host, GuardedTransport(host.guard()) as transport:
+        with pytest.raises(Problem):
+            await Fetcher(transport).fetch("https://host.test/")
+        with pytest.raises(Refusal):
+            await Fetcher(transport, Limits(deadline=0.1)).fetch("https://host.test/")
+        assert host.connections == 1
+
+
+async def test_files_that_run_out_are_no_fault_of_the_host_and_do_not_stay_so() -> None:
+    async with Loopback({"*": reply(b"body")}).running() as host, GuardedTransport(host.guard()) as transport:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with ExitStack() as files:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+            files.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+            with suppress(OSError):
+                while True:
+                    files.enter_context(socket.socket())
+            with pytest.raises(Problem, match="Too many files are open"):
+                await Fetcher(transport).fetch("http://host.test/")
+        (await Fetcher(transport).fetch("http://host.test/")).content.close()

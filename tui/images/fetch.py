@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import functools
 import os
 import ssl
@@ -140,7 +141,7 @@ class Fetcher:
         """The body of where a trail is, whose content the caller closes; None where it leads on.
 
         `heard` is called as soon as the answer begins. Raises Refusal, with `retry_after` in seconds where the server
-        asked for it, and Problem where a large body finds no room in the temporary folder.
+        asked for it, and Problem where a large body finds no room in the temporary folder, or a connection no file.
         """
         began = time.monotonic()
         try:
@@ -153,7 +154,7 @@ class Fetcher:
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
             raise Refusal(Reason.BAD_URL, tidy(str(error))) from error
         except httpx.TransportError as error:
-            raise _connection_refusal(error) from error
+            raise _failure(error) from error
         except OSError as error:  # those of the network are httpx's by now
             place, words = tempfile.gettempdir(), (error.strerror or str(error)).lower()
             raise Problem(f"The temporary folder {place} cannot be used ({words}): free some space there.") from error
@@ -298,12 +299,14 @@ def _join(url: str, location: str) -> str:
     return target
 
 
-def _connection_refusal(error: httpx.TransportError) -> Refusal:
+def _failure(error: httpx.TransportError) -> Refusal | Problem:
     for cause in causes(error):
         if isinstance(cause, ssl.SSLEOFError):
             break  # hanging up in the middle of a handshake is no verdict on it
         if isinstance(cause, ssl.SSLError):
             return Refusal(Reason.TLS, tidy(getattr(cause, "verify_message", "") or cause.reason or str(cause)))
+        if isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE):
+            return Problem("Too many files are open: raise the limit (`ulimit -n`) and start again.")
         if isinstance(cause, OSError) and cause.errno:
             return Refusal(Reason.CONNECTION, os.strerror(cause.errno))
     return Refusal(Reason.CONNECTION, tidy(str(error)) or "connection lost")

@@ -53,6 +53,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._idle = _Idle()
         self._wires: set[Wire] = set()
         self._empty = asyncio.Event()
+        self._closed = False
         self._names: dict[tuple[str, int], asyncio.Task[list[tuple[str, int]]]] = {}
         self._trust: asyncio.Task[ssl.SSLContext] | None = None
         self._scratch = memoryview(bytearray(SCRATCH))
@@ -67,7 +68,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         return httpx.Response(answer.status, headers=answer.headers, stream=Filling(answer), request=request)
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection, those that are still being made as soon as they are; nothing can be asked after."""
+        self._closed = True
         self._idle.close()
         for name in self._names.values():
             name.cancel()
@@ -97,6 +99,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         return answer
 
     async def _connected(self, place: Place) -> Wire:
+        if self._closed:
+            raise httpx.ConnectError("this program has closed its connections")
         try:
             addresses = await self._addresses(place)
             trust = await self._trusted() if place.scheme == "https" else None
@@ -104,8 +108,10 @@ class GuardedTransport(httpx.AsyncBaseTransport):
                 return await self._connect(place, addresses, trust)
         except TimeoutError as error:
             raise httpx.ConnectTimeout("no connection") from error
+        except (ssl.SSLEOFError, ConnectionResetError) as error:
+            raise httpx.ConnectError("hung up on the TLS handshake") from error
         except (OSError, ValueError) as error:
-            raise httpx.ConnectError("no connection") from error
+            raise httpx.ConnectError("none of its addresses can be reached") from error
 
     async def _connect(self, place: Place, addresses: list[tuple[str, int]], trust: ssl.SSLContext | None) -> Wire:
         for ip, port in addresses:  # the last word before a connection is made, whoever found its address
@@ -120,6 +126,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             server_hostname=place.host if trust else None,
         )
         self._wires.add(wire)
+        if self._closed:
+            wire.close()
         return wire
 
     def _lost(self, wire: Wire) -> None:
@@ -135,15 +143,20 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         if found is None:
             found = self._names[name] = asyncio.create_task(self._guard.addresses(*name))
             found.add_done_callback(functools.partial(self._looked_up, name))
-        return await asyncio.shield(found)
+        await asyncio.wait([found])  # which cancels nothing, whoever of them is cancelled
+        if found.cancelled():
+            raise httpx.ConnectError("this program has closed its connections")
+        return found.result()
 
     def _looked_up(self, name: tuple[str, int], found: asyncio.Task[list[tuple[str, int]]]) -> None:
         """Forget in time what a name has led to, and at once that it led nowhere."""
-        failed = found.cancelled() or found.exception() is not None
-        found.get_loop().call_later(0 if failed else NAMES_HOLD, self._names.pop, name, None)
+        if found.cancelled() or found.exception() is not None:
+            del self._names[name]
+        else:
+            found.get_loop().call_later(NAMES_HOLD, self._names.pop, name, None)
 
     async def _trusted(self) -> ssl.SSLContext:
-        if self._trust is None:
+        if self._trust is None or (self._trust.done() and self._trust.exception() is not None):
             self._trust = asyncio.create_task(asyncio.to_thread(tls_context))
         return await asyncio.shield(self._trust)
 
