@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 import pytest
 from hypothesis import given
@@ -215,6 +215,26 @@ async def test_redirects_are_followed_across_hosts() -> None:
     assert body.size == 4
     assert [request.headers["host"] for request in host.requests] == ["host.test"] * 3 + ["other.test"]
     assert host.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        (b"/caf\xe9.jpg", "/caf%E9.jpg"),
+        (b"/caf\xc3\xa9.jpg", "/caf%C3%A9.jpg"),
+        (b"/caf\xc3\xa9.jpg\r\nX-Note: caf\xe9", "/caf%C3%A9.jpg"),
+        (b"/a b\tc.jpg", "/a%20bc.jpg"),
+        (b"/%e9/%C3.jpg?x=%zz", "/%e9/%C3.jpg?x=%zz"),
+        (b"http://host.test\xff/", None),
+        (b"/b.jpg\r\nLocation: /c.jpg", "/b.jpg"),
+    ],
+)
+async def test_a_redirect_leads_to_the_bytes_that_it_says(location: bytes, target: str | None) -> None:
+    moved = b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n"
+    async with Loopback({"/": moved, "*": reply(b"body")}).running() as host, fetcher_of(host) as fetcher:
+        with nullcontext() if target else pytest.raises(Refusal):
+            (await fetcher.fetch("http://host.test/")).content.close()
+        assert [request.target for request in host.requests] == ["/", target][: 2 if target else 1]
 
 
 async def test_headers_of_a_host_are_sent_to_it_alone_and_follow_no_redirect() -> None:

@@ -153,21 +153,23 @@ async def test_what_a_request_says_goes_out_and_nothing_else() -> None:
     assert request.headers["user-agent"].endswith("(+me@a.com)")
 
 
-async def dripping() -> AsyncIterator[bytes]:
-    yield b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
-    while True:
-        yield b"x"
-        await asyncio.sleep(0.01)
-
-
 async def test_closing_ends_what_is_under_way_and_whatever_begins_later() -> None:
+    begun = asyncio.Semaphore(0)
+
+    async def dripping() -> AsyncIterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+        begun.release()
+        while True:
+            yield b"x"
+            await asyncio.sleep(0.01)
+
     async with Loopback({"/drip": dripping, "*": reply(b"body")}).running() as host:
         transport = GuardedTransport(host.guard())
         fetcher = Fetcher(transport)
         waiting = [asyncio.create_task(fetcher.fetch("http://host.test/drip")) for _ in range(3)]
         (await fetcher.fetch("http://host.test/")).content.close()
-        while len(host.requests) < 4:
-            await asyncio.sleep(0)
+        for _ in waiting:
+            await begun.acquire()
         connecting = asyncio.create_task(fetcher.fetch("http://host.test:81/"))
         for _ in range(3):
             await asyncio.sleep(0)
@@ -185,11 +187,13 @@ class Hanging(Guard):
     def __init__(self, port: int) -> None:
         super().__init__(allow=[ip_network("127.0.0.0/8")])
         self.told = asyncio.Event()
-        self.asked = 0
+        self.asked = asyncio.Event()
+        self.lookups = 0
         self._port = port
 
     async def addresses(self, host: str, port: int) -> list[tuple[str, int]]:
-        self.asked += 1
+        self.lookups += 1
+        self.asked.set()
         await self.told.wait()
         return [("127.0.0.1", self._port)]
 
@@ -199,23 +203,21 @@ async def test_a_lookup_ends_for_nobody_else_with_who_asked_first() -> None:
         guard = Hanging(host.port)
         async with GuardedTransport(guard) as transport:
             asking = [asyncio.create_task(Fetcher(transport).fetch("http://host.test/")) for _ in range(3)]
-            while not guard.asked:
-                await asyncio.sleep(0)
+            await guard.asked.wait()
             asking[0].cancel()
             await asyncio.wait(asking[:1])
             guard.told.set()
             for body in await asyncio.gather(*asking[1:]):
                 body.content.close()
         assert asking[0].cancelled()
-        assert guard.asked == 1
+        assert guard.lookups == 1
 
 
 async def test_closing_ends_a_lookup_and_is_no_cancelling_of_who_waits_for_it() -> None:
     guard = Hanging(0)
     async with GuardedTransport(guard) as transport:
         asking = asyncio.create_task(Fetcher(transport).fetch("http://host.test/"))
-        while not guard.asked:
-            await asyncio.sleep(0)
+        await guard.asked.wait()
     with pytest.raises(Refusal) as caught:
         await asking
     assert caught.value.reason is Reason.CONNECTION

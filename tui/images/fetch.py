@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, NoReturn
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import httpx
 
@@ -165,7 +165,7 @@ class Fetcher:
         response = await self._transport.handle_async_request(self._request(trail.url, trail.first))
         heard()
         try:
-            location = response.headers.get("Location") if response.status_code in _REDIRECTS else None
+            location = _location(response) if response.status_code in _REDIRECTS else None
             if location is None:
                 return await self._body(response, deadline)
             await _drain(response)
@@ -257,6 +257,17 @@ def _reason(status: int) -> Reason | None:
     if 200 <= status < 300:
         return None
     return _REASONS.get(status, Reason.SERVER_ERROR if 500 <= status < 600 else Reason.REJECTED)
+
+
+def _location(response: httpx.Response) -> str | None:
+    """Where a redirect leads; what is no UTF-8 is percent-encoded as it is."""
+    for name, value in response.headers.raw:
+        if name.lower() == b"location":
+            try:
+                return value.decode()
+            except UnicodeDecodeError:
+                return quote(value, safe=bytes(range(0x21, 0x7F)))
+    return None
 
 
 def _length(response: httpx.Response) -> int | None:
