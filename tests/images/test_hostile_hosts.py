@@ -137,6 +137,7 @@ BROKEN: dict[str, Answer] = {
     "SSH": pieces(b"SSH-2.0-OpenSSH_9.6\r\n"),
     "an empty line first": pieces(b"\r\n\r\n\r\n"),
     "no status": pieces(b"HTTP/1.1\r\n\r\n"),
+    "a status of zeros": holding(b"HTTP/1.1 000 OK\r\nContent-Length: 4\r\n\r\nbody"),
     "a status of letters": pieces(b"HTTP/1.1 abc OK\r\n\r\n"),
     "a negative status": pieces(b"HTTP/1.1 -20 OK\r\n\r\n"),
     "a header without a colon": pieces(OK + b"Nonsense\r\nContent-Length: 4\r\n\r\nbody"),

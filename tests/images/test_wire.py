@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import io
 import itertools
-import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -22,6 +22,7 @@ from tests.support.certificates import self_signed
 from tui.images.fetch import Body, Fetcher
 from tui.images.guard import Guard
 from tui.images.transport import GuardedTransport
+from tui.images.wire import HEADERS
 from tui.model import Refusal
 
 URL = "http://host.test/"
@@ -75,6 +76,7 @@ def test_a_body_is_the_same_in_whatever_pieces_it_comes(kind: str, cuts: Sequenc
         b"HTTP/1.1 101 Switching\r\nUpgrade: other\r\nConnection: Upgrade\r\n\r\n",
         reply(TEXT) + b"junk that nobody asked for",
         reply(TEXT) + b"\0\r\n\r\n",
+        reply(TEXT, **{f"X{n}": "" for n in range(HEADERS - 2)}) + reply(TEXT),
         reply(b"", 204) + b"a body where there is none",
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 7\r\n\r\n1234567",
     ],
@@ -128,7 +130,7 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
 
 
 @asynccontextmanager
-async def secure(context: ssl.SSLContext, body: bytes) -> AsyncIterator[tuple[Guard, list[int]]]:
+async def secure(context: ssl.SSLContext, body: bytes, unasked: bytes = b"") -> AsyncIterator[tuple[Guard, list[int]]]:
     """A host behind TLS, and how many requests each of its connections had."""
     asked: list[int] = []
 
@@ -138,7 +140,7 @@ async def secure(context: ssl.SSLContext, body: bytes) -> AsyncIterator[tuple[Gu
         try:
             while await reader.readuntil(b"\r\n\r\n"):
                 asked[place] += 1
-                writer.write(reply(body))
+                writer.write(reply(body) + unasked)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
@@ -157,23 +159,23 @@ async def test_bodies_come_whole_through_tls_one_after_the_other(size: int, tls:
         assert len(asked) <= 2, "the tickets of the first answer may end a connection once"
 
 
-@asynccontextmanager
-async def hanging_up(context: ssl.SSLContext, answer: bytes) -> AsyncIterator[tuple[Guard, asyncio.Event]]:
-    """A host behind TLS that hangs up on TCP after each answer, with no word of it to TLS; and that it has."""
-    gone = asyncio.Event()
+@contextmanager
+def hanging_up(context: ssl.SSLContext, answer: bytes) -> Iterator[tuple[Guard, threading.Event]]:
+    """A host behind TLS that hangs up on TCP after its answer, with no word of it to TLS; and whether it has."""
+    gone = threading.Event()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.transport.set_write_buffer_limits(0)
-        writer.write(answer)
-        await writer.drain()
-        with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as below:
-            below.shutdown(socket.SHUT_WR)
-        gone.set()
-        writer.transport.abort()
+    def serve() -> None:
+        with context.wrap_socket(listening.accept()[0], server_side=True) as connection:
+            connection.recv(65536)
+            connection.sendall(answer)
+            socket.socket.shutdown(connection, socket.SHUT_WR)
+            gone.set()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
-        yield Guard({"host.test": server.sockets[0].getsockname()}), gone
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield Guard({"host.test": listening.getsockname()}), gone
+        thread.join()
 
 
 @pytest.mark.parametrize("head", [b"", b"Connection: close\r\nContent-Length: 400000\r\n"])
@@ -181,12 +183,24 @@ async def test_what_came_before_a_host_hung_up_on_tls_is_not_lost(
     head: bytes, tls: ssl.SSLContext, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + bytes(400_000)  # more than waits for whoever reads it
-    async with hanging_up(tls, answer) as (guard, gone), GuardedTransport(guard) as transport:
-        response = await transport.handle_async_request(httpx.Request("GET", "https://host.test/"))
-        await gone.wait()
-        for _ in range(50):  # until all of it has come to us
-            await asyncio.sleep(0)
-        assert isinstance(response.stream, httpx.AsyncByteStream)
-        assert sum([len(piece) async for piece in response.stream]) == 400_000
-        await response.aclose()
+    with hanging_up(tls, answer) as (guard, gone):
+        async with GuardedTransport(guard) as transport:
+            response = await transport.handle_async_request(httpx.Request("GET", "https://host.test/"))
+            await asyncio.to_thread(gone.wait)
+            for _ in range(50):  # until all of it has come to us
+                await asyncio.sleep(0)
+            assert isinstance(response.stream, httpx.AsyncByteStream)
+            assert sum([len(piece) async for piece in response.stream]) == 400_000
+            await response.aclose()
     assert not caplog.records, "asyncio has nothing to complain of"
+
+
+async def test_what_a_host_says_unasked_through_tls_answers_no_request(tls: ssl.SSLContext) -> None:
+    body = TEXT * 500
+
+    async def often(transport: GuardedTransport) -> None:
+        for _ in range(10):
+            assert await read(transport, "https://host.test/") == body
+
+    async with secure(tls, body, unasked=reply(b"a forged body")) as (guard, _), GuardedTransport(guard) as transport:
+        await asyncio.gather(*(often(transport) for _ in range(10)))

@@ -189,9 +189,9 @@ class Answer:
 
     def on_message_begin(self) -> None:
         """An answer begins, this one or one that only says to go on."""
-        self._count(0)
         if self._whole:  # nobody has asked for another one
             self._wire.close()
+        self._count(0)
 
     def _count(self, size: int) -> None:
         """One more header; what is raised ends the parsing."""
@@ -214,6 +214,8 @@ class Answer:
         if self._begun or self._parser is None:
             return
         status = self._parser.get_status_code()
+        if status < 100:
+            raise ValueError("no status")
         if status < 200 and status != SWITCHING:  # the answer itself is still to come
             self.headers.clear()
             return
@@ -302,10 +304,15 @@ class Wire(asyncio.BufferedProtocol):
     def answered(self, *, again: bool) -> None:
         """Its answer has come whole; `again` if it can take another request."""
         self._answer = None
-        if again and not self._closing:
-            self._idle(self)
+        if again:
+            # Soon: TLS may have more for us by now, which would answer a request that is made before it is read.
+            asyncio.get_running_loop().call_soon(self._rested)
         else:
             self.close()
+
+    def _rested(self) -> None:
+        if not self._closing:
+            self._idle(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open."""
