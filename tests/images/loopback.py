@@ -32,6 +32,13 @@ def reply(body: bytes = b"", status: int = 200, **headers: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
+def closed_port() -> int:
+    with socket.socket() as it:
+        it.bind(("127.0.0.1", 0))
+        port: int = it.getsockname()[1]
+        return port
+
+
 class Loopback:
     """Answers a request by its target, else as "*" says; a list gives its entries in turn, the last for good."""
 

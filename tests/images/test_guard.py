@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.images.loopback import Loopback, reply
+from tests.images.loopback import Loopback, closed_port, reply
 from tests.support.certificates import self_signed
 from tui.images.fetch import Fetcher, Limits
 from tui.images.guard import Guard, is_public
@@ -18,13 +18,6 @@ from tui.images.urls import normalise
 from tui.model import Reason, Refusal
 
 LOOPBACK = ip_network("127.0.0.0/8")
-
-
-def closed_port() -> int:
-    with socket.socket() as it:
-        it.bind(("127.0.0.1", 0))
-        port: int = it.getsockname()[1]
-        return port
 
 
 async def size_of(transport: GuardedTransport, url: str) -> int:
@@ -262,18 +255,6 @@ async def test_an_exempt_host_is_where_it_is_said_to_be_and_keeps_its_name() -> 
         async with GuardedTransport(host.guard("cdn.test")) as transport:
             assert await size_of(transport, "http://cdn.test:9999/a.jpg") == 4
         assert host.requests[0].headers["host"] == "cdn.test:9999"
-
-
-async def test_the_next_address_is_tried_where_one_does_not_answer() -> None:
-    class TwoAddresses(Guard):
-        async def addresses(self, host: str, port: int) -> list[tuple[str, int]]:
-            return [("127.0.0.1", closed_port()), ("127.0.0.1", port)]
-
-    async with (
-        Loopback({"*": reply(b"body")}).running() as host,
-        GuardedTransport(TwoAddresses(allow=[LOOPBACK])) as transport,
-    ):
-        assert await size_of(transport, f"http://host.test:{host.port}/") == 4
 
 
 async def test_nobody_listening_is_a_connection_refusal() -> None:

@@ -6,16 +6,18 @@ import gc
 import resource
 import socket
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from ipaddress import ip_network
+from pathlib import Path
 
 import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.images.loopback import RESET, Answer, Loopback, reply
+from tests.images.loopback import RESET, Answer, Loopback, closed_port, reply
+from tests.support.certificates import self_signed
 from tui.images.fetch import Fetcher, Limits, headers
 from tui.images.guard import Guard
 from tui.images.transport import GuardedTransport
@@ -270,3 +272,116 @@ async def test_files_that_run_out_are_no_fault_of_the_host_and_do_not_stay_so() 
             with pytest.raises(Problem, match="Too many files are open"):
                 await Fetcher(transport).fetch("http://host.test/")
         (await Fetcher(transport).fetch("http://host.test/")).content.close()
+
+
+async def size_of(transport: GuardedTransport, url: str) -> int:
+    body = await Fetcher(transport).fetch(url)
+    body.content.close()
+    return body.size
+
+
+@contextmanager
+def black_hole() -> Iterator[tuple[str, int]]:
+    """An address where greetings are neither taken nor turned away: as many wait there as may."""
+    with socket.socket() as hole, ExitStack() as waiting:
+        hole.bind(("127.0.0.2", 0))
+        hole.listen(0)
+        for _ in range(3):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(hole.getsockname())
+        yield hole.getsockname()
+
+
+class Several(Guard):
+    def __init__(self, *addresses: tuple[str, int]) -> None:
+        super().__init__(allow=[ip_network("0.0.0.0/0"), ip_network("::1/128")])
+        self._addresses = list(addresses)
+
+    async def addresses(self, host: str, port: int) -> list[tuple[str, int]]:
+        return self._addresses
+
+
+async def test_the_next_address_is_tried_where_one_does_not_answer() -> None:
+    async with Loopback({"*": reply(b"body")}).running() as host:
+        with black_hole() as hole:
+            guard = Several(hole, ("::1", closed_port()), ("127.0.0.1", host.port))
+            async with GuardedTransport(guard) as transport:
+                assert await size_of(transport, "http://host.test/") == 4
+
+
+async def test_addresses_that_all_fail_in_their_own_way_are_one_sentence() -> None:
+    refused_and_not_reachable = ("127.0.0.1", closed_port()), ("255.255.255.255", 80)
+    async with GuardedTransport(Several(*refused_and_not_reachable)) as transport:
+        with pytest.raises(Refusal, match="connection: none of its addresses can be reached"):
+            await size_of(transport, "http://host.test/")
+
+
+async def test_a_host_that_takes_no_connection_is_a_timeout_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.images.transport.CONNECT_TIMEOUT", 0.1)
+    with black_hole() as hole:
+        async with GuardedTransport(Several(hole)) as transport:
+            with pytest.raises(Refusal, match=r"timeout: no connection in 0\.1 s"):
+                await size_of(transport, "http://host.test/")
+
+
+def open_files() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+async def test_whoever_gives_up_connecting_leaves_no_socket_behind() -> None:
+    async with Loopback({"*": reply(b"body")}).running() as host:
+        with black_hole() as hole:
+            before = open_files()
+            for guard in (Several(hole), Several(hole, ("127.0.0.1", host.port)), Several(("127.0.0.1", host.port))):
+                async with GuardedTransport(guard) as transport:
+                    for steps in range(20):
+                        given_up = asyncio.create_task(size_of(transport, "https://host.test/"))
+                        for _ in range(steps):
+                            await asyncio.sleep(0)
+                        given_up.cancel()
+                        await asyncio.wait([given_up])
+            for _ in range(1000):  # until the host has noticed
+                if open_files() > before:
+                    await asyncio.sleep(0.01)
+            assert open_files() == before
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "asked"),
+    [
+        ("https://host.test/", "host.test", "host.test"),
+        ("https://HOST.test.:443/", "host.test", "host.test"),
+        ("https://host.test:8443/", "host.test", "host.test:8443"),
+        ("https://M\u00dcNCHEN.test/", "xn--mnchen-3ya.test", "xn--mnchen-3ya.test"),
+        ("https://127.0.0.1/", None, "127.0.0.1"),
+        ("https://127.0.0.1:8443/", None, "127.0.0.1:8443"),
+        ("https://[0:0::1]/", None, "[::1]"),
+        ("https://[::1]:8443/", None, "[::1]:8443"),
+    ],
+)
+async def test_a_host_is_greeted_and_asked_by_its_name_and_shows_a_certificate_for_it(
+    url: str, name: str | None, asked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    greeted: list[str | None] = []
+    heads: list[bytes] = []
+    certificate = self_signed(name or asked.removesuffix(":8443").strip("[]"), tmp_path / "host.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    context.sni_callback = lambda _, name, __: greeted.append(name)
+    monkeypatch.setattr("tui.images.transport.tls_context", lambda: ssl.create_default_context(cafile=certificate))
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(reply(b"body"))
+        await writer.drain()
+        writer.close()
+
+    at = "::1" if "[" in url else "127.0.0.1"
+    async with (
+        await asyncio.start_server(serve, at, 0, ssl=context) as server,
+        GuardedTransport(Several(server.sockets[0].getsockname()[:2])) as transport,
+    ):
+        assert await size_of(transport, normalise(url) or url) == 4
+    assert greeted == [name]
+    assert f"Host: {asked}\r\n".encode() in heads[0]

@@ -150,7 +150,7 @@ class Fetcher:
         except TimeoutError as error:
             raise Refusal(Reason.TIMEOUT, f"no whole answer in {self._limits.deadline:g} s") from error
         except httpx.TimeoutException as error:
-            raise Refusal(Reason.TIMEOUT, "no connection") from error
+            raise Refusal(Reason.TIMEOUT, str(error)) from error
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
             raise Refusal(Reason.BAD_URL, tidy(str(error))) from error
         except httpx.TransportError as error:

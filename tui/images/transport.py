@@ -107,7 +107,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 return await self._connect(place, addresses, trust)
         except TimeoutError as error:
-            raise httpx.ConnectTimeout("no connection") from error
+            raise httpx.ConnectTimeout(f"no connection in {CONNECT_TIMEOUT:g} s") from error
         except (ssl.SSLEOFError, ConnectionResetError) as error:
             raise httpx.ConnectError("hung up on the TLS handshake") from error
         except (OSError, ValueError) as error:
