@@ -304,11 +304,12 @@ class Wire(asyncio.BufferedProtocol):
     def answered(self, *, again: bool) -> None:
         """Its answer has come whole; `again` if it can take another request."""
         self._answer = None
-        if again:
-            # Soon: TLS may have more for us by now, which would answer a request that is made before it is read.
-            asyncio.get_running_loop().call_soon(self._rested)
-        else:
+        if not again:
             self.close()
+        elif self._tls is None:
+            self._rested()
+        else:  # may have more for us by now, which would answer a request that is made before it is read
+            asyncio.get_running_loop().call_soon(self._rested)
 
     def _rested(self) -> None:
         if not self._closing:
@@ -318,6 +319,7 @@ class Wire(asyncio.BufferedProtocol):
         """It is open."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - as TCP and TLS are
         self._transport = transport
+        self._tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
         self._poll.register(transport.get_extra_info("socket"), select.POLLIN)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -339,10 +341,9 @@ class Wire(asyncio.BufferedProtocol):
 
         Whether TLS has ended as it should is not asked: many hosts just hang up, and an image proves itself whole.
         """
-        tls: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
-        if tls is not None:  # asyncio reads once more by itself, and forgets what is left then
+        if self._tls is not None:  # asyncio reads once more by itself, and forgets what is left then
             with contextlib.suppress(ssl.SSLError):
-                while piece := tls.read(len(room := self.get_buffer(-1))):
+                while piece := self._tls.read(len(room := self.get_buffer(-1))):
                     room[: len(piece)] = piece
                     self.buffer_updated(len(piece))
 
