@@ -271,7 +271,7 @@ async def test_a_host_that_speaks_no_tls_is_a_tls_refusal() -> None:
     async with await asyncio.start_server(speak_plainly, "127.0.0.1", 0) as server:
         guard = Guard({"host.test": server.sockets[0].getsockname()})
         refusal = await refusal_of(guard, "https://host.test/?token=secret")
-    assert refusal.reason is Reason.TLS
+    assert (refusal.reason, refusal.detail) == (Reason.TLS, "wrong version number")
     assert "secret" not in str(refusal)
 
 

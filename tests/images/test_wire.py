@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import itertools
+import random
 import socket
 import ssl
 import threading
@@ -17,12 +19,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.images.loopback import RESET, Loopback, reply
+from tests.images.loopback import RESET, Answer, Loopback, reply
 from tests.support.certificates import self_signed
 from tui.images.fetch import Body, Fetcher
 from tui.images.guard import Guard
 from tui.images.transport import GuardedTransport
-from tui.images.wire import HEADERS
+from tui.images.wire import HEADERS, Wire
+from tui.images.wire import Answer as Arriving
 from tui.model import Refusal
 
 URL = "http://host.test/"
@@ -195,6 +198,48 @@ async def test_what_came_before_a_host_hung_up_on_tls_is_not_lost(
     assert not caplog.records, "asyncio has nothing to complain of"
 
 
+@contextmanager
+def breaking(context: ssl.SSLContext, answer: bytes) -> Iterator[Guard]:
+    """A host whose TLS breaks after these bytes of an answer, or before them because it is shown no certificate."""
+
+    def serve() -> None:
+        plain, _ = listening.accept()
+        with context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False) as connection:
+            with suppress(ssl.SSLError):
+                connection.do_handshake()
+                connection.recv(65536)
+                connection.sendall(answer)
+                socket.socket.sendall(connection, b"\x17\x03\x03\x00\x20" + bytes(32))
+            with suppress(OSError):
+                while socket.socket.recv(connection, 65536):
+                    pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield Guard({"host.test": listening.getsockname()})
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("answer", "certificates", "words"),
+    [
+        (b"", ssl.CERT_REQUIRED, "tls: tlsv13 alert certificate required"),
+        (b"HTTP/1.1 200", ssl.CERT_NONE, "tls: .*bad record mac"),
+        (reply(bytes(9_000_000))[:-1], ssl.CERT_NONE, "connection: the body broke off"),
+    ],
+)
+async def test_tls_that_breaks_later_is_named_for_what_it_is(
+    answer: bytes, certificates: ssl.VerifyMode, words: str, tls: ssl.SSLContext, tmp_path: Path
+) -> None:
+    tls.verify_mode = certificates
+    tls.load_verify_locations(tmp_path / "own.pem")
+    with breaking(tls, answer) as guard:
+        async with GuardedTransport(guard) as transport:
+            with pytest.raises(Refusal, match=words):
+                await read(transport, "https://host.test/")
+
+
 async def test_what_a_host_says_unasked_through_tls_answers_no_request(tls: ssl.SSLContext) -> None:
     body = TEXT * 500
 
@@ -204,3 +249,58 @@ async def test_what_a_host_says_unasked_through_tls_answers_no_request(tls: ssl.
 
     async with secure(tls, body, unasked=reply(b"a forged body")) as (guard, _), GuardedTransport(guard) as transport:
         await asyncio.gather(*(often(transport) for _ in range(10)))
+
+
+def at_random(chance: random.Random) -> Answer:
+    """An answer that is whole, or is not, or comes with too much."""
+    whole = reply(bytes(chance.choice([1, 500, 70_000, 400_000, 1_300_000])))
+    broken = whole[: chance.randrange(len(whole))]
+    last = chance.choice([[broken], [broken, RESET], [RESET], [b"", b""], [whole, b"junk"], [chunked(TEXT, 500)]])
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for piece in last:
+            yield piece
+            await asyncio.sleep(0)
+
+    lasting: list[Answer] = [
+        whole,
+        whole,
+        chunked(TEXT, 50),
+        reply(b"x", 404),
+        reply(bytes(20_000), 500),
+        b"garbage\r\n\r\n",
+    ]
+    return chance.choice([*lasting, pieces, pieces])
+
+
+def alive() -> int:
+    gc.collect()
+    return sum(type(one) in (Wire, Arriving) for one in gc.get_objects())
+
+
+async def test_nothing_is_left_of_many_requests_however_they_ended() -> None:
+    chance = random.Random(1)
+    paths = [f"/{number}" for number in range(400)]
+    answers: dict[str, Answer | list[Answer]] = {path: at_random(chance) for path in paths}
+    answers["/whole"] = reply(bytes(800_000))
+    loop, before = asyncio.get_running_loop(), (asyncio.all_tasks(), alive())
+    async with Loopback(answers).running() as host, GuardedTransport(host.guard()) as transport:
+        fetcher, turns = Fetcher(transport), asyncio.Semaphore(20)
+
+        async def one(path: str) -> None:
+            async with turns:
+                asking = asyncio.create_task(fetcher.fetch(f"http://host.test{path}"))
+                given_up = loop.call_later(chance.random() * 0.02, asking.cancel) if chance.random() < 0.3 else None
+                with suppress(Refusal, asyncio.CancelledError):
+                    (await asking).content.close()
+                if given_up is not None:
+                    given_up.cancel()
+
+        await asyncio.gather(*map(one, paths))
+        bodies = [await fetcher.fetch(f"{URL}whole") for _ in range(41)]  # as many as fit into memory
+        for body in bodies:
+            assert isinstance(body.content, io.BytesIO)
+            body.content.close()
+        await transport.aclose()
+        await host.until_open(0)
+    assert (asyncio.all_tasks(), alive()) == before

@@ -315,7 +315,8 @@ def _failure(error: httpx.TransportError) -> Refusal | Problem:
         if isinstance(cause, ssl.SSLEOFError):
             break  # hanging up in the middle of a handshake is no verdict on it
         if isinstance(cause, ssl.SSLError):
-            return Refusal(Reason.TLS, tidy(getattr(cause, "verify_message", "") or cause.reason or str(cause)))
+            words = getattr(cause, "verify_message", "") or (cause.reason or str(cause)).replace("_", " ").lower()
+            return Refusal(Reason.TLS, tidy(words))
         if isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE):
             return Problem("Too many files are open: raise the limit (`ulimit -n`) and start again.")
         if isinstance(cause, OSError) and cause.errno:
