@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.images.loopback import Answer, Loopback, reply
+from tests.images.loopback import RESET, Answer, Loopback, reply
 from tui import __version__
 from tui.images.bodies import IN_MEMORY
 from tui.images.fetch import Body, Fetcher, Limits, headers, tidy
@@ -291,6 +291,23 @@ async def test_a_short_refusal_leaves_its_connection_usable() -> None:
             with pytest.raises(Refusal):
                 await fetcher.fetch("http://host.test/")
         assert host.connections == 1
+
+
+@pytest.mark.parametrize("ending", [b"", RESET])
+async def test_an_answer_stands_though_the_page_to_it_breaks_off(ending: bytes) -> None:
+    def broken(head: bytes) -> Answer:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"HTTP/1.1 " + head + b"\r\nContent-Length: 9\r\n\r\nhalf"
+            for _ in range(9):  # until the head has been read
+                await asyncio.sleep(0)
+            yield ending
+
+        return pieces
+
+    assert (await refused(broken(b"404 Not Found"))).reason is Reason.NOT_FOUND
+    moved = broken(b"302 Found\r\nLocation: /b")
+    async with Loopback({"/a": moved, "*": reply(b"body")}).running() as host, fetcher_of(host) as fetcher:
+        (await fetcher.fetch("http://host.test/a")).content.close()
 
 
 async def test_a_url_that_no_server_would_take_is_a_bad_url() -> None:

@@ -132,6 +132,22 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
     return own
 
 
+async def test_a_body_that_we_cut_ourselves_is_not_whole() -> None:
+    sent = asyncio.Event()
+
+    async def to_its_end() -> AsyncIterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\n\r\nhalf"
+        sent.set()
+        await asyncio.Event().wait()
+
+    async with Loopback({"*": to_its_end}).running() as host, GuardedTransport(host.guard()) as transport:
+        asking = asyncio.create_task(read(transport))
+        await sent.wait()
+        await transport.aclose()
+        with pytest.raises(Refusal, match="connection: "):
+            await asking
+
+
 @asynccontextmanager
 async def secure(context: ssl.SSLContext, body: bytes, unasked: bytes = b"") -> AsyncIterator[tuple[Guard, list[int]]]:
     """A host behind TLS, and how many requests each of its connections had."""

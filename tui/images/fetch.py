@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import functools
 import os
@@ -278,8 +279,9 @@ def _length(response: httpx.Response) -> int | None:
 async def _drain(response: httpx.Response) -> None:
     length = _length(response)
     if length is not None and length <= DRAINED:
-        async for _ in _pieces(response):
-            pass
+        with contextlib.suppress(httpx.TransportError):  # what it has answered stands
+            async for _ in _pieces(response):
+                pass
 
 
 def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:

@@ -352,7 +352,7 @@ class Wire(asyncio.BufferedProtocol):
         answer, self._answer = self._answer, None
         self._gone(self)
         if answer is not None:
-            answer.end(exc)
+            answer.end(ConnectionAbortedError() if self._closed else exc)
 
 
 def _head_too_large() -> Refusal:
