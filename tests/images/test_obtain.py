@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
 
@@ -94,6 +95,18 @@ async def test_after_the_last_attempt_the_last_refusal_is_told() -> None:
     async with visiting(*failures) as visit:
         assert str(await visit.refusal()) == "server error: HTTP 502"
         assert len(visit.host.requests) == 5  # the one that met the end of a kept connection went out once more
+
+
+async def test_what_met_the_end_of_a_kept_connection_waits_for_its_turn_again() -> None:
+    starts: list[float] = []
+    async with visiting(PHOTO, hanging_up, PHOTO, profile="gentle") as visit:
+        for _ in range(2):
+            picture = await visit.images.obtain(URL, lambda: starts.append(visit.clock()))
+            picture.content.close()
+        assert len(visit.host.requests) == len(starts) == 3
+        (host,) = visit.images.pace.hosts()
+    assert min(later - sooner for sooner, later in pairwise(starts)) >= 1 / host.rate
+    assert not host.note
 
 
 @pytest.mark.parametrize("answer", [reply(status=404), reply(b"<html>"), reply(b""), reply(photos()["plain.jpg"][:-9])])

@@ -23,7 +23,7 @@ from tui.images.bodies import Incoming, Memory
 from tui.images.guard import literal
 from tui.images.headings import Headings
 from tui.images.robots import opt_out
-from tui.images.transport import Filling, causes
+from tui.images.transport import Filling, Stale, causes
 from tui.images.urls import host_of, normalise, target_of, without_controls
 from tui.model import Problem, Reason, Refusal, retry_after
 
@@ -69,13 +69,17 @@ class Body:
 
 
 class Trail:
-    """Where the redirects of one URL (`first`) have led: to `url`, which is to be asked within `seconds`."""
+    """Where the redirects of one URL (`first`) have led: to `url`, which is to be asked within `seconds`.
 
-    __slots__ = ("_most", "_seen", "first", "seconds", "url")
+    It is asked over a `fresh` connection where a kept one had ended.
+    """
+
+    __slots__ = ("_most", "_seen", "first", "fresh", "seconds", "url")
 
     def __init__(self, url: str, most: int, seconds: float) -> None:
         self.first, self.url, self.seconds = url, url, seconds
         self._most, self._seen = most, {url}
+        self.fresh = False
 
     def follow(self, url: str) -> None:
         """Go on to where the host says; raises Refusal(REDIRECT_LOOP)."""
@@ -129,9 +133,11 @@ class Fetcher:
     async def fetch(self, url: str, redirects: int | None = None) -> Body:
         """The body behind a normalised URL, wherever that leads, without waiting between. Raises as `ask` does."""
         trail = self.trail(url, redirects)
-        while (body := await self.ask(trail)) is None:
-            pass
-        return body
+        while True:
+            with contextlib.suppress(Stale):
+                body = await self.ask(trail)
+                if body is not None:
+                    return body
 
     def trail(self, url: str, redirects: int | None = None) -> Trail:
         """A way that begins at a normalised URL; at most `redirects` are followed."""
@@ -141,13 +147,17 @@ class Fetcher:
     async def ask(self, trail: Trail, heard: Callable[[], None] = _nothing) -> Body | None:
         """The body of where a trail is, whose content the caller closes; None where it leads on.
 
-        `heard` is called as soon as the answer begins. Raises Refusal, with `retry_after` in seconds where the server
-        asked for it, and Problem where a large body finds no room in the temporary folder, or a connection no file.
+        `heard` is called as soon as the answer begins. Raises Stale, once at most, where it has to be asked again, for
+        no fault of its host; Refusal, with `retry_after` in seconds where the server asked for it; and Problem where a
+        large body finds no room in the temporary folder, or a connection no file.
         """
         began = time.monotonic()
         try:
             async with asyncio.timeout(trail.seconds) as deadline:
                 return await self._ask(trail, heard, deadline)
+        except Stale:
+            trail.fresh = True
+            raise
         except TimeoutError as error:
             raise Refusal(Reason.TIMEOUT, f"no whole answer in {self._limits.deadline:g} s") from error
         except httpx.TimeoutException as error:
@@ -163,7 +173,7 @@ class Fetcher:
             trail.seconds -= time.monotonic() - began
 
     async def _ask(self, trail: Trail, heard: Callable[[], None], deadline: asyncio.Timeout) -> Body | None:
-        response = await self._transport.handle_async_request(self._request(trail.url, trail.first))
+        response = await self._transport.handle_async_request(self._request(trail))
         heard()
         try:
             location = _location(response) if response.status_code in _REDIRECTS else None
@@ -175,13 +185,14 @@ class Fetcher:
         trail.follow(_join(trail.url, location))
         return None
 
-    def _request(self, url: str, first: str) -> httpx.Request:
+    def _request(self, trail: Trail) -> httpx.Request:
         """A request as a transport takes it: a client of httpx's would cost as much again as sending it does."""
-        target = target_of(url)
+        target = target_of(trail.url)
         if len(target) > LONGEST_TARGET:
             raise Refusal(Reason.BAD_URL, f"an address of {len(target):,} bytes")
-        origin = _origin(url[: len(url) - len(target)])
-        return httpx.Request("GET", origin, headers=self._headings.of(url, first), extensions={"target": target})
+        origin = _origin(trail.url[: len(trail.url) - len(target)])
+        heading = self._headings.of(trail.url, trail.first)
+        return httpx.Request("GET", origin, headers=heading, extensions={"target": target, "fresh": trail.fresh})
 
     async def _body(self, response: httpx.Response, deadline: asyncio.Timeout) -> Body:
         reason = _reason(response.status_code)

@@ -14,7 +14,7 @@ from tui.images.guard import Guard
 from tui.images.inspect import MAX_PIXELS, Facts, inspect
 from tui.images.originals import PLAUSIBLE, Originals, is_no_smaller
 from tui.images.pace import Pace
-from tui.images.transport import GuardedTransport
+from tui.images.transport import GuardedTransport, Stale
 from tui.images.trial import Trial, tell
 from tui.images.urls import host_of, normalise
 from tui.model import Picture, Reason, Refusal
@@ -153,12 +153,17 @@ class Images:
                 return body
 
     async def _asked(self, trail: Trail, trial: Trial, began: Callable[[], None]) -> Body | None:
-        """One request; every host on the way of a redirect is treated as one that was asked for itself."""
+        """One request; every host on the way of a redirect is treated as one that was asked for itself.
+
+        None where it takes another one, which waits for its turn like the first.
+        """
         host = host_of(trail.url)
         async with self.pace.slot(host, self._patience) as turn:
             began()
             try:
                 body = await self._fetcher.ask(trail, turn.heard)
+            except Stale:
+                return None
             except Refusal as refusal:
                 hold = trial.hold(refusal)
                 tell(turn, refusal, hold)

@@ -40,12 +40,19 @@ def tls_context() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
+class Stale(httpx.TransportError):
+    """A kept connection that had ended, as hosts end them: the request that met it was not seen (RFC 9112, 9.3.1)."""
+
+    def __init__(self) -> None:
+        super().__init__("a kept connection had ended")
+
+
 class GuardedTransport(httpx.AsyncBaseTransport):
     """HTTP/1.1 over guarded connections, and no more of it than a GET without a body takes.
 
-    It keeps no cookies, knows no credentials and no proxy, follows no redirect and decompresses nothing. It sends
-    nothing twice, but for a request on a kept connection that its host had closed meanwhile. How many connections there
-    may be at once is the pace's business. It is made anywhere, and used in one event loop.
+    It keeps no cookies, knows no credentials and no proxy, follows no redirect, decompresses nothing and sends nothing
+    twice. How many connections there may be at once is the pace's business. It is made anywhere, and used in one event
+    loop.
     """
 
     def __init__(self, guard: Guard) -> None:
@@ -59,12 +66,16 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._scratch = memoryview(bytearray(SCRATCH))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; its extension `target` (bytes) goes out as it is. Raises Refusal where the guard does."""
+        """Send a request; its extension `target` (bytes) goes out as it is.
+
+        Raises Refusal where the guard does, and Stale, which cannot be where the extension `fresh` (bool) is set.
+        """
         place = _place(request.url)
         self._guard.admit(place.host, place.port)
         target = request.extensions.get("target", request.url.raw_path)
         lines = b"".join([b"%b: %b\r\n" % line for line in request.headers.raw])
-        answer = await self._answer(place, b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method.encode(), target, lines))
+        message = b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method.encode(), target, lines)
+        answer = await self._answer(place, message, fresh=request.extensions.get("fresh", False))
         return httpx.Response(answer.status, headers=answer.headers, stream=Filling(answer), request=request)
 
     async def aclose(self) -> None:
@@ -79,23 +90,19 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             self._empty.clear()
             await self._empty.wait()
 
-    async def _answer(self, place: Place, message: bytes) -> Answer:
-        """An answer that has begun, on a connection that was kept if there is one."""
-        kept = self._idle.take(place)
-        if kept is not None:
-            answer = kept.ask(message)
-            try:
-                await answer.begin()
-            except httpx.TransportError:
-                if answer.heard:
-                    raise
-            else:
-                if answer.status != REQUEST_TIMEOUT:
-                    return answer
-                answer.release()
-            # Its host was tired of waiting and had not seen the request yet: RFC 9112, section 9.3.1.
-        answer = (await self._connected(place)).ask(message)
-        await answer.begin()
+    async def _answer(self, place: Place, message: bytes, *, fresh: bool) -> Answer:
+        """An answer that has begun, on a connection that was kept if there is one and `fresh` does not forbid it."""
+        kept = None if fresh else self._idle.take(place)
+        answer = (kept or await self._connected(place)).ask(message)
+        try:
+            await answer.begin()
+        except httpx.TransportError as error:
+            if kept is None or answer.heard:
+                raise
+            raise Stale from error
+        if kept is not None and answer.status == REQUEST_TIMEOUT:
+            answer.release()
+            raise Stale
         return answer
 
     async def _connected(self, place: Place) -> Wire:
