@@ -17,7 +17,7 @@ import PIL.WebPImagePlugin  # noqa: F401 - Pillow knows these two only once they
 from PIL import ExifTags, Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from tui.images import entropy, png
+from tui.images import entropy, libavif, libwebp, png
 from tui.images.layout import Bytes, Layout, corrupt, truncated
 from tui.model import Preview, Reason, Refusal
 
@@ -35,8 +35,11 @@ MOST_PACKED = 256
 
 _PIECE = 64 * 1024
 
+_PILLOW = {"WEBP": 12, "AVIF": 8}
+"""Bytes that Pillow takes for a pixel of what is decoded without it where its libraries can be reached."""
+
 MUCH_MEMORY = 16 * 1024 * 1024
-"""Bytes of pixels above which files are decoded one at a time."""
+"""Bytes of pixels and file above which files are decoded one at a time."""
 
 # Pillow remarks on odd metadata. It is somebody else's photo, and the remark would be printed over the screen.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
@@ -56,7 +59,7 @@ class Glance:
     width: int
     height: int
     perceptual_hash: str
-    preview: Preview
+    preview: Preview | None
     orientation: int = 0
 
 
@@ -67,14 +70,15 @@ def decode(name: str, data: Bytes, layout: Layout) -> Glance | None:
     price of its pixels. Raises Refusal: TRUNCATED, CORRUPT, or TOO_MANY_PIXELS where so large a picture is in so few
     bytes that it is no photo.
     """
-    if layout.memory + len(data) > MOST_MEMORY:
+    memory = _memory(name, data, layout)
+    if memory > MOST_MEMORY:
         if name == "PNG":
             _unpack(data, layout)
         elif layout.end * MOST_PACKED < layout.width * layout.height:
             raise Refusal(Reason.TOO_MANY_PIXELS, f"{layout.width:,}x{layout.height:,} in {layout.end:,} bytes")
         return None
     try:
-        with _room(layout.memory):
+        with _room(memory):
             return _decoded(name, data, layout)
     except Refusal:
         raise
@@ -82,6 +86,15 @@ def decode(name: str, data: Bytes, layout: Layout) -> Glance | None:
         # Whatever a decoder raises on hostile bytes, it is the bytes that are at fault.
         reason = Reason.TRUNCATED if "truncated" in str(error).lower() else Reason.CORRUPT
         raise Refusal(reason, f"{name}: {type(error).__name__}") from error
+
+
+def _memory(name: str, data: Bytes, layout: Layout) -> int:
+    """Bytes that pixels and file take at most; of a WebP no more than a piece is in memory at a time."""
+    if name == "WEBP" and libwebp.reachable():
+        return layout.memory + min(len(data), libwebp.PIECE)
+    if name in _PILLOW and not (name == "AVIF" and libavif.reachable()):
+        return _PILLOW[name] * layout.width * layout.height + len(data)
+    return layout.memory + len(data)
 
 
 def _unpack(data: Bytes, layout: Layout) -> None:
@@ -112,6 +125,13 @@ def _room(memory: int) -> Iterator[None]:
 
 
 def _decoded(name: str, data: Bytes, layout: Layout) -> Glance:
+    if name == "WEBP" and libwebp.reachable():
+        return _glance(layout.width, layout.height, libwebp.decode(data, layout.end, _eighth))
+    if name == "AVIF" and libavif.reachable():
+        picture = libavif.decode(data, layout, _eighth)
+        if picture.image is None:
+            return Glance(picture.width, picture.height, "", None, picture.orientation)
+        return _glance(picture.width, picture.height, picture.image, picture.orientation)
     with Image.open(_file(data, layout), formats=(name,)) as image:
         width, height = image.size
         if width * height > layout.width * layout.height:
@@ -119,9 +139,19 @@ def _decoded(name: str, data: Bytes, layout: Layout) -> Glance:
         if isinstance(image, JpegImageFile):
             _load_jpeg(image, data, layout)
         image.load()
-        small = _small(image)
         turned = int(image.getexif().get(ExifTags.Base.Orientation, 0)) if name == "AVIF" else 0
-        return Glance(width, height, _difference_hash(small), _preview(small), turned)
+        return _glance(width, height, image, turned)
+
+
+def _eighth(width: int, height: int) -> tuple[int, int]:
+    """The size at which a picture is looked at: an eighth, or less of a reduction where that would be too small."""
+    factor = max(1, min(8, width // 72, height // 64))
+    return -(-width // factor), -(-height // factor)
+
+
+def _glance(width: int, height: int, image: Image.Image, orientation: int = 0) -> Glance:
+    small = _small(image)
+    return Glance(width, height, _difference_hash(small), _preview(small), orientation)
 
 
 def _file(data: Bytes, layout: Layout) -> IO[bytes]:

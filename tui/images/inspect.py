@@ -131,7 +131,7 @@ def _bytes_of(content: BinaryIO) -> Iterator[Bytes]:
         except OSError:
             pass
         else:
-            with mmap.mmap(number, size, access=mmap.ACCESS_READ) as mapped:
+            with mmap.mmap(number, size, access=mmap.ACCESS_COPY) as mapped:
                 yield mapped
             return
     yield content.read()

@@ -32,7 +32,8 @@ def layout(data: Bytes) -> Layout:
     for picture in pictures:
         _check(data, picture, width * height)
     spans = (Span(kind.decode("latin-1").strip(), at, stop) for kind, at, stop in chunks if kind not in _SILENT)
-    return Layout(width, height, end, 12 * width * height, tuple(spans))
+    memory = max(_MEMORY.get(kind, 0) for kind, _, _ in chunks) * width * height
+    return Layout(width, height, end, memory, tuple(spans))
 
 
 def _chunks(data: Bytes, at: int, end: int) -> Iterator[_Chunk]:
@@ -94,6 +95,9 @@ _SIZES: Mapping[bytes, Callable[[bytes], tuple[int, int]]] = {
 
 _HOLES: Mapping[bytes, int] = {b"VP8 ": 128, b"VP8L": 2}
 """Pixels for each zero byte in a row. Where they are all alike libwebp writes one for 357 or more, or 4 or more."""
+
+_MEMORY: Mapping[bytes, int] = {b"VP8L": 4, b"ALPH": 5}
+"""Bytes that libwebp holds of each pixel; nothing beside these but some rows where it scales while it decodes."""
 
 _SILENT = frozenset({*_SIZES, _FRAME, b"ALPH", b"ANIM", b"ICCP"})
 """Chunks that a decoder needs; what is in others may tell something else."""
