@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
+from tui.images import av1
 from tui.images.layout import Bytes, Layout, Span, corrupt, has_hole, truncated
 
 _TOP = frozenset(
     {*(b"ftyp", b"meta", b"mdat", b"moov", b"moof", b"free", b"skip", b"uuid", b"styp", b"sidx", b"mfra", b"wide")}
 )
+
+_BRANDS = frozenset({b"avif", b"avis", b"mif1", b"msf1"})
+"""What a file may call itself first of all; not every decoder looks at what else it says it is."""
 
 _LOOSE = {b"uuid": 16, b"free": 0, b"skip": 0}
 """Boxes of anyone's making, and the bytes of a name ahead of what is in them."""
@@ -16,6 +21,7 @@ _LOOSE = {b"uuid": 16, b"free": 0, b"skip": 0}
 SPLIT = "split"
 """Exif or XMP in several pieces."""
 _TOLD = frozenset({"Exif", "XMP", SPLIT})
+_CODED, _CODED_IN_PIECES = "av01", "av01 in pieces"
 
 MOST_BOXES = 10_000
 MOST_EXTENTS = 20_000
@@ -54,28 +60,47 @@ def _child(data: Bytes, kind: bytes, start: int, end: int) -> tuple[int, int]:
 
 def layout(data: Bytes) -> Layout:
     """The layout of an AVIF; what follows its last known box does not belong to it."""
-    end, metas, holders, spans = 0, [], [], []
-    for kind, start, stop in _boxes(data, 0, len(data)):
-        if kind not in _TOP:
-            break
-        if stop > len(data):
-            raise truncated("AVIF")
-        end = stop
-        if kind == b"meta":
-            metas.append((start + 4, stop))
-        elif kind == b"mdat":
-            holders.append((start, stop))
-        elif kind in _LOOSE:
-            spans.append(Span(kind.decode(), min(start + _LOOSE[kind], stop), stop))
+    if data[8:12] not in _BRANDS:
+        raise corrupt("AVIF", "of an unknown brand")
+    parts = list(_parts(data))
+    metas = [(start + 4, stop) for kind, start, stop in parts if kind == b"meta"]
     if not metas:
         raise truncated("AVIF")
     if len(metas) > 1:
         raise corrupt("AVIF", "with two tables of items")
-    width, height = _size(data, *metas[0])
-    places = _pieces(data, *metas[0], end)
+    (meta,) = metas
+    end = parts[-1][2]
+    width, height = _size(data, *meta)
+    places = _pieces(data, *meta, end)
     _check_pixels(data, places, width * height)
-    spans += _metadata(places, [*holders, _child(data, b"idat", *metas[0])])
-    return Layout(width, height, end, width * height * 8, tuple(spans))
+    holders = [(start, stop) for kind, start, stop in parts if kind == b"mdat"]
+    spans = _metadata(places, [*holders, _child(data, b"idat", *meta)])
+    spans += [
+        Span(kind.decode(), min(start + _LOOSE[kind], stop), stop) for kind, start, stop in parts if kind in _LOOSE
+    ]
+    tracks = any(kind == b"moov" for kind, _, _ in parts)
+    memory = av1.WORST.memory if tracks else _memory(data, places)
+    return Layout(width, height, end, int(width * height * memory), tuple(spans))
+
+
+def _parts(data: Bytes) -> Iterator[tuple[bytes, int, int]]:
+    for kind, start, stop in _boxes(data, 0, len(data)):
+        if kind not in _TOP:
+            return
+        if stop > len(data):
+            raise truncated("AVIF")
+        yield kind, start, stop
+
+
+def _memory(data: Bytes, places: list[_Place]) -> float:
+    """Bytes that a decoder takes for each pixel: of two alike may one be the transparency, or both tiles of a grid."""
+    alike: Counter[av1.Sequence] = Counter()
+    for at, stop, kind in places:
+        if kind == _CODED:
+            alike.update(av1.sequences(data, at, stop))
+        elif kind == _CODED_IN_PIECES:
+            alike[av1.WORST] += 1
+    return sum(min(many, 2) * sequence.memory for sequence, many in alike.items())
 
 
 def _size(data: Bytes, start: int, end: int) -> tuple[int, int]:
@@ -110,12 +135,14 @@ def _pieces(data: Bytes, start: int, end: int, limit: int) -> list[_Place]:
 
 
 def _kind(kind: str, pieces: int) -> str:
-    """Metadata in several pieces are not read."""
-    return SPLIT if kind in _TOLD and pieces > 1 else kind
+    """What is in several pieces is not read."""
+    if pieces > 1:
+        return SPLIT if kind in _TOLD else _CODED_IN_PIECES if kind == _CODED else kind
+    return kind
 
 
 def _check_pixels(data: Bytes, places: list[_Place], pixels: int) -> None:
-    coded = [(at, stop) for at, stop, kind in places if kind == "av01"]
+    coded = [(at, stop) for at, stop, kind in places if kind in (_CODED, _CODED_IN_PIECES)]
     if not coded:
         raise corrupt("AVIF", "without a picture")
     if any(has_hole(data, at, stop, pixels // _PIXELS) for at, stop in coded):

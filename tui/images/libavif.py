@@ -68,6 +68,8 @@ class _Decoder(ctypes.Structure):
         ("most_frames", ctypes.c_uint32),
         ("strictness", ctypes.c_uint32),
         ("image", ctypes.POINTER(_Image)),
+        *integers("number", "frames", "progress"),
+        ("ticks", ctypes.c_uint64),
     )
 
 
@@ -112,9 +114,11 @@ def decode(data: Bytes, layout: Layout, scaled: Callable[[int, int], tuple[int, 
         settings.strictness, settings.most_pixels = _LENIENT, layout.width * layout.height
         _check(_LIBRARY.avifDecoderSetIOMemory(decoder, ctypes.c_void_p(address(data)), ctypes.c_size_t(layout.end)))
         _check(_LIBRARY.avifDecoderParse(decoder))
-        _check(_LIBRARY.avifDecoderNextImage(decoder))
         image = settings.image.contents
-        width, height = image.width, image.height
+        width, height, planes = image.width, image.height, image.format
+        _check(_LIBRARY.avifDecoderNextImage(decoder))
+        if (image.width, image.height, image.format) != (width, height, planes) or not settings.ticks:
+            raise corrupt("AVIF", "that holds another picture than it says")
         size = scaled(width, height)
         failed = _LIBRARY.avifImageScale(settings.image, *size, ctypes.create_string_buffer(256))
         colours = None if failed else _colours(_LIBRARY, settings.image, size)

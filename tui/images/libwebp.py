@@ -29,6 +29,9 @@ _DONE, _MORE = 0, 5  # of VP8StatusCode
 PIECE = 4 * 1024 * 1024
 """Bytes of a file that are read at a time."""
 
+MOST_SPARE = 16
+"""Bytes that a frame may have left over: libwebp writes 4 at most, and a decoder that lost its place leaves many."""
+
 if _LIBRARY:  # a pointer is no int
     _LIBRARY.WebPDemuxInternal.restype = _LIBRARY.WebPIDecode.restype = ctypes.c_void_p
 
@@ -108,7 +111,7 @@ def decode(data: Bytes, end: int, scaled: Callable[[int, int], tuple[int, int]])
         config.use_scaling, (config.scaled_width, config.scaled_height) = size != (frame.width, frame.height), size
         config.is_external_memory = 1
         config.output.rgb = _Rgb(address(pixels), 3 * size[0], len(pixels))
-        if _decoded(_LIBRARY, config, frame.fragment, data) != _DONE:
+        if not _decoded(_LIBRARY, config, frame.fragment, data):
             raise corrupt("WEBP", "that does not decode")
         return Image.frombuffer("RGB", size, pixels, "raw", "RGB", 0, 1)
 
@@ -127,13 +130,15 @@ def _first_frame(library: ctypes.CDLL, data: Bytes, end: int) -> Iterator[_Frame
         library.WebPDemuxDelete(demuxer)
 
 
-def _decoded(library: ctypes.CDLL, config: _Config, fragment: _Data, data: Bytes) -> int:
-    """The status once all of a frame was read or an error was met; what was read of a mapped file is let go of."""
+def _decoded(library: ctypes.CDLL, config: _Config, fragment: _Data, data: Bytes) -> bool:
+    """Whether a frame took all of its bytes and no more; those of a mapped file are let go of once they are read."""
     decoder = ctypes.c_void_p(library.WebPIDecode(None, ctypes.c_size_t(0), ctypes.byref(config)))
-    status, read = _MORE, 0
-    while status == _MORE and read < fragment.size:
-        read = min(read + PIECE, fragment.size)
-        status = library.WebPIUpdate(decoder, ctypes.c_void_p(fragment.bytes), ctypes.c_size_t(read))
-        forget(data)
+    nearly = max(0, fragment.size - MOST_SPARE)
+    status = _MORE
+    for size in (*range(PIECE, nearly, PIECE), nearly, fragment.size):
+        if status == _MORE:
+            status = library.WebPIUpdate(decoder, ctypes.c_void_p(fragment.bytes), ctypes.c_size_t(size))
+            early = status == _DONE and size < fragment.size
+            forget(data)
     library.WebPIDelete(decoder)
-    return status
+    return status == _DONE and not early
