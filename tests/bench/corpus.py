@@ -29,7 +29,11 @@ def write_photos(folder: Path, count: int) -> list[str]:
 
 
 def write_large(folder: Path) -> list[str]:
-    """Write a picture of noise in each format that a browser shows, 20 to 50 MB; their names."""
+    """Write a picture of noise in each format that a browser shows, 13 to 50 MB; their names.
+
+    They are as large as the largest that are decoded: a lossy WebP of 64 megapixels, a transparent one of 13, an AVIF
+    of 25, all others of 16.
+    """
     side = 4000
     noise = Image.merge("RGB", [Image.effect_noise((side, side), 90) for _ in range(3)])
     ways: dict[str, dict[str, Any]] = {
@@ -42,7 +46,15 @@ def write_large(folder: Path) -> list[str]:
     ImageFile.MAXBLOCK = 4 * side * side  # a scan of noise is longer than what Pillow takes for the longest
     for name, way in ways.items():
         noise.save(folder / name, **way)
-    return list(ways)
+    clear = noise.crop((0, 0, 3600, 3600))
+    clear.putalpha(clear.getchannel("R"))
+    clear.save(folder / "large-transparent.webp", quality=90, method=0)
+    noise.resize((5000, 5000), Image.Resampling.NEAREST).save(folder / "large.avif", speed=10, quality=60)
+    half = Image.linear_gradient("L").resize((2 * side, 2 * side)).convert("RGB")  # libwebp writes no such noise alone
+    for top in (0, side):
+        half.paste(noise, (0, top))
+    half.save(folder / "large-lossy.webp", quality=80, method=0)
+    return [*ways, "large-transparent.webp", "large.avif", "large-lossy.webp"]
 
 
 def _shot(seed: int) -> bytes:

@@ -11,7 +11,10 @@ from tui.images.avif import layout
 
 
 def memory(mode: str = "RGB", **options: object) -> float:
-    data = encoded(drawing(100, 100).convert(mode), "AVIF", speed=10, **options)
+    image = drawing(100, 100).convert(mode)
+    if mode == "RGBA":
+        image.putalpha(7)
+    data = encoded(image, "AVIF", speed=10, **options)
     return layout(data).memory / 10_000
 
 
@@ -25,6 +28,7 @@ def test_the_memory_of_what_pillow_writes_is_that_of_its_planes() -> None:
     assert memory(subsampling="4:4:4") == about(Sequence(3, grain=False))
     assert memory("L") == about(Sequence(1, grain=False))
     assert memory("RGBA") == about(Sequence(1.5, grain=False), Sequence(1, grain=False))
+    assert memory(advanced={"film-grain-test": "1"}) == about(Sequence(1.5, grain=True))
     assert memory(save_all=True, append_images=[drawing(100, 100)]) == about(WORST)
 
 

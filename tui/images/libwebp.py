@@ -26,7 +26,7 @@ _DECODER_ABI, _DEMUX_ABI = 0x0209, 0x0107
 """The versions of the structures below; libwebp refuses those of another major one (the upper byte)."""
 
 _DONE, _MORE = 0, 5  # of VP8StatusCode
-PIECE = 4 * 1024 * 1024
+PIECE = 1024 * 1024
 """Bytes of a file that are read at a time."""
 
 MOST_SPARE = 16
