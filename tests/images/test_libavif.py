@@ -101,10 +101,15 @@ def test_an_animation_without_a_clock_is_refused() -> None:
 
 
 @pytest.mark.skipif(not libavif.reachable(), reason="this Pillow hides its libavif")
-def test_a_panorama_that_is_not_scaled_has_no_looks() -> None:
+@pytest.mark.parametrize("limit", [10**9, 16_500 * 130 * 3])
+def test_a_panorama_that_is_not_scaled_has_looks_if_pillow_can_take_it(
+    limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decode, "MOST_MEMORY", limit)
     facts = held(encoded(drawing(16_500, 130), "AVIF", speed=10))
     assert isinstance(facts, Facts)
-    assert (facts.width, facts.height, facts.perceptual_hash, facts.preview) == (16_500, 130, "", None)
+    assert (facts.width, facts.height) == (16_500, 130)
+    assert (bool(facts.perceptual_hash), bool(facts.preview)) == (limit == 10**9, limit == 10**9)
 
 
 def test_a_brand_that_not_every_decoder_knows_is_refused() -> None:

@@ -80,7 +80,8 @@ def layout(data: Bytes) -> Layout:
     ]
     tracks = any(kind == b"moov" for kind, _, _ in parts)
     memory = av1.WORST.memory if tracks else _memory(data, places)
-    return Layout(width, height, end, int(width * height * memory), tuple(spans))
+    pictures = tuple((at, stop) for at, stop, kind in places if kind == _CODED)
+    return Layout(width, height, end, int(width * height * memory), tuple(spans), segments=pictures)
 
 
 def _parts(data: Bytes) -> Iterator[tuple[bytes, int, int]]:

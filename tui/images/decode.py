@@ -17,7 +17,7 @@ import PIL.WebPImagePlugin  # noqa: F401 - Pillow knows these two only once they
 from PIL import ExifTags, Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from tui.images import entropy, libavif, libwebp, png
+from tui.images import dav1d, entropy, libavif, libwebp, png
 from tui.images.layout import Bytes, Layout, corrupt, truncated
 from tui.model import Preview, Reason, Refusal
 
@@ -129,9 +129,11 @@ def _decoded(name: str, data: Bytes, layout: Layout) -> Glance:
         return _glance(layout.width, layout.height, libwebp.decode(data, layout.end, _eighth))
     if name == "AVIF" and libavif.reachable():
         picture = libavif.decode(data, layout, _eighth)
-        if picture.image is None:
+        dav1d.prove(data, layout.segments, layout.width * layout.height)
+        if picture.image is not None:
+            return _glance(picture.width, picture.height, picture.image, picture.orientation)
+        if _PILLOW[name] * layout.width * layout.height > MOST_MEMORY:
             return Glance(picture.width, picture.height, "", None, picture.orientation)
-        return _glance(picture.width, picture.height, picture.image, picture.orientation)
     with Image.open(_file(data, layout), formats=(name,)) as image:
         width, height = image.size
         if width * height > layout.width * layout.height:

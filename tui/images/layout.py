@@ -26,7 +26,7 @@ class Layout:
 
     `memory` is about how many bytes a decoder needs for its pixels. `spans` are the parts that may hold metadata.
     A decoder of a JPEG needs `head` and what there is from the offset `body` on. `segments` are where each of its
-    entropy-coded ones starts and ends, and of a PNG the payload of each IDAT.
+    entropy-coded ones starts and ends, of a PNG the payload of each IDAT, and of an AVIF each picture in one piece.
     """
 
     width: int
