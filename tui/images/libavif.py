@@ -39,12 +39,10 @@ class _Image(ctypes.Structure):
     """The start of avifImage in avif/avif.h; since 1.0.0 new fields come behind all others."""
 
     _fields_ = (
-        ("width", ctypes.c_uint32),
-        ("height", ctypes.c_uint32),
-        *integers("depth", "format", "range", "chroma_position"),
+        *integers("width", "height", "depth", "format", "range", "chroma_position"),
         ("planes", ctypes.c_void_p * 3),
         ("strides", ctypes.c_uint32 * 3),
-        *integers("owns_planes"),
+        ("owns_planes", ctypes.c_int),
         ("alpha", ctypes.c_void_p),
         *integers("alpha_stride", "owns_alpha", "alpha_premultiplied"),
         ("icc", ctypes.c_void_p * 2),
@@ -63,10 +61,7 @@ class _Decoder(ctypes.Structure):
 
     _fields_ = (
         *integers("codec", "threads", "source", "progressive", "incremental", "ignores_exif", "ignores_xmp"),
-        ("most_pixels", ctypes.c_uint32),
-        ("longest_side", ctypes.c_uint32),
-        ("most_frames", ctypes.c_uint32),
-        ("strictness", ctypes.c_uint32),
+        *integers("most_pixels", "longest_side", "most_frames", "strictness"),
         ("image", ctypes.POINTER(_Image)),
         *integers("number", "frames", "progress"),
         ("ticks", ctypes.c_uint64),
