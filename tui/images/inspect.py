@@ -7,10 +7,10 @@ What proves each format whole, at least cost:
   in the last refinement of a progressive one a decoder may lose its place and find it again. What no browser shows
   (arithmetic coding, lossless, 12 bits) is refused by name, as unsupported.
 - PNG: its chunks and their checksums, then the decode, which checks that of the pixels.
-- WebP: its chunks, then a decode at an eighth, by libwebp itself, of a frame that has to use up its bytes. A decoder
-  that damage made lose its place is not done right there, but for some of a lossless one, which may find it again.
-- GIF, AVIF: their blocks or boxes, then the decode. They have no checksums, so that changed bytes which decode are not
-  noticed, as most are not in an AVIF.
+- WebP: its chunks, then a decode at an eighth by libwebp itself, and AVIF: its boxes, then a decode by libavif and one
+  by a strict dav1d, all of which Pillow brings. A picture has to use up its bytes, which one does not after damage but
+  by chance, in a lossless WebP now and then. Where Pillow hides its libraries, changed bytes that decode pass.
+- GIF: its blocks, then the decode. It has no checksums, so that changed bytes which decode are not noticed.
 - Of an animation the first frame is decoded; the others are whole in their structure. In WebP and AVIF more zeros in a
   row than an encoder writes are found undecoded too.
 - HEIC, TIFF, BMP, ICO, SVG, JPEG XL and JPEG 2000 are refused by name, as unsupported: browsers do not show them all
@@ -18,8 +18,8 @@ What proves each format whole, at least cost:
 - Where file and pixels would take more than 64 MB (`decode.MOST_MEMORY`), the structure alone is the proof, and of a
   PNG that its pixels can be unpacked and are as many as its header says. A lossy WebP takes nothing for its pixels,
   a transparent one 5 bytes for each, a lossless one 4 (16 megapixels), and none of them anything for the file; an AVIF
-  takes 2.1 where it has 8 bits and 4:2:0, 3.9 with 10 bits or in full colour, 13.5 where it moves. Where Pillow hides
-  its libraries it decodes itself, WebP in 12 bytes for each pixel and AVIF in 8.
+  takes 2.1 where it has 8 bits and 4:2:0, 3.9 with 10 bits or in full colour, 13.5 where it moves. Pillow
+  itself, where it hides its libraries, takes 12 for a WebP and 8 for an AVIF.
 
 What follows an image in its file (a ZIP, HTML, a video, a second picture) is cut off and never stored, as it may be
 read as something else, and may tell where the photo was taken. Width and height are those of the pixels in the file,

@@ -51,8 +51,7 @@ class _Image(ctypes.Structure):
         ("transforms", ctypes.c_uint32),
         ("pixel_aspect_ratio", ctypes.c_uint32 * 2),
         ("clean_aperture", ctypes.c_uint32 * 8),
-        ("turns", ctypes.c_uint8),
-        ("axis", ctypes.c_uint8),
+        *((name, ctypes.c_uint8) for name in ("turns", "axis")),
     )
 
 
@@ -69,7 +68,7 @@ class _Decoder(ctypes.Structure):
 
 
 class _Rgba(ctypes.Structure):
-    """AvifRGBImage of avif/avif.h."""
+    """avifRGBImage of avif/avif.h."""
 
     _fields_ = (
         *integers("width", "height", "depth", "format", "upsampling", "downsampling", "avoids_libyuv"),

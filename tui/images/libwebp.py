@@ -125,8 +125,8 @@ def _first_frame(library: ctypes.CDLL, data: Bytes, end: int) -> Iterator[_Frame
         if not demuxer or not library.WebPDemuxGetFrame(demuxer, 1, ctypes.byref(frame)):
             raise corrupt("WEBP", "without a frame")
         yield frame
-        library.WebPDemuxReleaseIterator(ctypes.byref(frame))
     finally:
+        library.WebPDemuxReleaseIterator(ctypes.byref(frame))
         library.WebPDemuxDelete(demuxer)
 
 
