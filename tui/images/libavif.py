@@ -19,11 +19,14 @@ _LIBRARY = library(
     "_avif",
     (
         *("avifDecoderCreate", "avifDecoderSetIOMemory", "avifDecoderParse", "avifDecoderNextImage"),
-        *("avifDecoderDestroy", "avifImageScale", "avifImageYUVToRGB", "avifRGBImageSetDefaults"),
+        *("avifDecoderDestroy", "avifImageScale", "avifImageYUVToRGB", "avifRGBImageSetDefaults", "avifVersion"),
     ),
 )
 if _LIBRARY:  # a pointer is no int
     _LIBRARY.avifDecoderCreate.restype = ctypes.c_void_p
+    _LIBRARY.avifVersion.restype = ctypes.c_char_p
+    if not _LIBRARY.avifVersion().startswith(b"1."):  # the structures below are those of this major version
+        _LIBRARY = None
 
 _TRUNCATED = 20  # of avifResult
 _LENIENT = 1 << 2
