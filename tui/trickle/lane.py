@@ -8,6 +8,7 @@ import hashlib
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, TypeVar
 
 from tui.images.candidates import Candidate, choose
@@ -106,6 +107,11 @@ class VehicleLane:
         for _, _, task in self._fetching:
             task.cancel()
 
+    @property
+    def at_hand(self) -> int:
+        """Images that have come and wait for nothing but being stored and counted."""
+        return len(self._keeping) + sum(1 for _ in takewhile(lambda one: one[2].done(), self._fetching))
+
     async def run(self) -> None:
         """Work to the end; raises Problem, never Refusal or LeaseLost. However it ends, the lease does too."""
         result: VehicleResult | None = None
@@ -113,8 +119,10 @@ class VehicleLane:
             await self._work(self._to_fetch())
             result = await self._settle()
         except LeaseLost:
+            await self._end_keeping()
             self._bench.progress.log(f"{self.lease.vehicle.title}: another worker has taken this vehicle over", "warn")
         except Exception:
+            await self._end_keeping()
             await self._let_go()
             raise
         finally:
@@ -205,14 +213,11 @@ class VehicleLane:
         self._bench.progress.count(self._view, index, outcome, size)
 
     async def _keep(self, candidate: Candidate, picture: Picture, similar_to: str, placeholder: bool) -> Outcome:
-        self._bench.progress.recording += 1
         try:
             with picture.content:
                 fresh = await self._record(candidate, picture, similar_to, placeholder)
         except Refusal as refusal:
             return self._refused(candidate, refusal)
-        finally:
-            self._bench.progress.recording -= 1
         self._inserted += fresh
         return Outcome(candidate.url, candidate.host, Result.STORED if fresh else Result.DUPLICATE)
 
@@ -263,12 +268,15 @@ class VehicleLane:
             attempts=attempts,
         )
 
-    async def _let_go(self) -> None:
-        """End the lease on the way out of a failure; where even that fails, its deadline ends it."""
-        while self._keeping:  # what is stored is counted, and nothing is written any more once the lease is over
+    async def _end_keeping(self) -> None:
+        """Count what is still being stored when one of them fails; nothing is written any more then."""
+        while self._keeping:
             await asyncio.wait(self._keeping)
             with contextlib.suppress(Exception):
                 self._take_kept()
+
+    async def _let_go(self) -> None:
+        """End the lease on the way out of a failure; where even that fails, its deadline ends it."""
         with contextlib.suppress(Problem, LeaseLost):
             await self._bench.store.settle(self.lease, self._settlement())
 

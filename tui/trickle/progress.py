@@ -110,7 +110,6 @@ class Progress:
         self.run_id = run_id
         self.started_at = clock()
         self.vehicles_done = 0
-        self.recording = 0
         self.results: list[VehicleResult] = []
         self._clock = clock
         self._monotonic = monotonic

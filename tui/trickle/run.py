@@ -108,7 +108,8 @@ class Trickle:
 
     @property
     def _in_flight(self) -> int:
-        return self._images.pace.in_flight + self._images.inspecting + self._progress.recording
+        at_hand = sum(lane.at_hand for lane in self._lanes.values())
+        return self._images.pace.in_flight + self._images.inspecting + at_hand
 
     def snapshot(self) -> Snapshot:
         """The whole run at this moment, frozen; cheap enough for ten times a second."""
