@@ -10,7 +10,7 @@ import pytest
 from tests.support.web import Web
 from tests.support.world import listing, urls_stored
 from tests.trickle.conftest import MakeTrickle
-from tui.model import Phase, StoredImage
+from tui.model import Phase, Picture, Problem, StoredImage
 from tui.stores import LeaseLost, Store
 from tui.trickle.run import Trickle
 
@@ -64,3 +64,26 @@ async def paused(trickle: Trickle) -> None:
     async with asyncio.timeout(10):
         while trickle.phase is Phase.PAUSING:  # noqa: ASYNC110 - what is awaited is the run's own progress
             await asyncio.sleep(0)
+
+
+async def test_a_run_whose_lanes_have_failed_has_nothing_in_flight(
+    store: Store, web: Web, make: MakeTrickle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.intake([listing(web, number, images=2) for number in range(2)])
+    trickle = make(batch_size=2)
+    obtain, together = trickle._images.obtain, asyncio.Barrier(2)
+
+    async def the_first_comes(url: str, *more: Any) -> Picture:
+        if url not in (web.url("v0/0"), web.url("v1/64")):
+            await asyncio.Event().wait()
+        return await obtain(url, *more)
+
+    async def breaks(*_: Any) -> str:
+        await together.wait()
+        raise Problem("the disk is full; free some space and run again.")
+
+    monkeypatch.setattr(trickle._images, "obtain", the_first_comes)
+    monkeypatch.setattr(store, "put_object", breaks)
+    with pytest.raises(Problem):
+        await asyncio.wait_for(trickle.run(), 30)
+    assert trickle.snapshot().in_flight == 0

@@ -316,6 +316,8 @@ class VehicleLane:
 
     async def _drop_tasks(self) -> None:
         tasks = [*(task for _, _, task in self._fetching), *self._keeping]
+        self._fetching.clear()
+        self._keeping.clear()
         for task in tasks:
             task.cancel()
         for done in await asyncio.gather(*tasks, return_exceptions=True):
