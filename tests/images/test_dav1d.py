@@ -42,6 +42,16 @@ def test_a_file_of_many_pictures_does_not_keep_us_long() -> None:
         dav1d.prove(data + broken, [(len(data) + start, len(data) + end)], 24_000)
 
 
+def test_a_file_of_many_specks_does_not_keep_us_long_either() -> None:
+    data = encoded(drawing(1, 1), "AVIF")
+    ((start, end),) = layout(data).segments
+    specks = data[start:end] * dav1d.MOST_PICTURES
+    broken = specks + b"\xff" * 32
+    dav1d.prove(broken, [(0, len(broken))], dav1d.LEAST_PIXELS)
+    with pytest.raises(Refusal):
+        dav1d.prove(broken, [(0, len(broken))], 2 * dav1d.LEAST_PIXELS)
+
+
 def test_no_picture_is_larger_than_it_says() -> None:
     data = photos()["plain.avif"]
     with pytest.raises(Refusal):

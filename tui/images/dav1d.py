@@ -27,6 +27,9 @@ if _LIBRARY and _LIBRARY.dav1d_version_api() >> 16 != 7:  # the structures below
 MOST_PICTURES = 4
 """Times the pixels of a file that are decoded: it may have a transparency, a gain map and thumbnails too."""
 
+LEAST_PIXELS = 1024
+"""Pixels that a picture counts for at least: millions of one pixel each fit into a file."""
+
 
 class _Settings(ctypes.Structure):
     """Dav1dSettings of dav1d/dav1d.h."""
@@ -64,7 +67,7 @@ def prove(data: Bytes, pictures: Iterable[tuple[int, int]], pixels: int) -> None
     """
     if _LIBRARY is None:
         return
-    left = MOST_PICTURES * pixels
+    left = MOST_PICTURES * max(pixels, LEAST_PIXELS)
     for start, end in pictures:
         if left > 0:
             with _decoder(_LIBRARY, pixels) as decoder:
@@ -87,7 +90,7 @@ def _decoder(library: ctypes.CDLL, pixels: int) -> Iterator[ctypes.c_void_p]:
 
 
 def _decode(library: ctypes.CDLL, decoder: ctypes.c_void_p, at: int, size: int, most: int) -> int:
-    """Decode all frames that lie there, or as many as have so many pixels; how many they have."""
+    """Decode all frames that lie there, or as many as count for so many pixels; for how many they count."""
     unit, picture, pixels = _Data(), _Picture(), 0
     if library.dav1d_data_wrap(ctypes.byref(unit), ctypes.c_void_p(at), ctypes.c_size_t(size), _keep, None):
         raise MemoryError
@@ -100,7 +103,7 @@ def _decode(library: ctypes.CDLL, decoder: ctypes.c_void_p, at: int, size: int, 
             if got and not unit.size:
                 break
             if not got:
-                pixels += picture.width * picture.height
+                pixels += max(picture.width * picture.height, LEAST_PIXELS)
                 library.dav1d_picture_unref(ctypes.byref(picture))
         return pixels
     finally:
