@@ -71,13 +71,14 @@ class _Decoder(ctypes.Structure):
 
 
 class _Rgba(ctypes.Structure):
-    """avifRGBImage of avif/avif.h."""
+    """avifRGBImage of avif/avif.h, and room for what later versions add to its end and set."""
 
     _fields_ = (
         *integers("width", "height", "depth", "format", "upsampling", "downsampling", "avoids_libyuv"),
         *integers("ignores_alpha", "alpha_premultiplied", "is_float", "threads"),
         ("pixels", ctypes.c_void_p),
         ("stride", ctypes.c_uint32),
+        ("rest", ctypes.c_uint64 * 16),
     )
 
 
