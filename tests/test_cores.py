@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tui.cores import cores, share_out
+from tui.cores import cores, keep_to, share_out
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
 
@@ -40,3 +40,22 @@ def test_a_process_keeps_to_its_core_and_gives_way() -> None:
 
 def test_a_core_that_is_gone_costs_nothing_but_its_use() -> None:
     assert in_a_process("keep_to(1000); print(cores())").strip() == str(cores())
+
+
+@LINUX
+def test_a_process_that_gives_way_more_than_that_stays_so() -> None:
+    code = "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0)); keep_to(None); print(os.sched_getscheduler(0))"
+    assert in_a_process(code).strip() == str(os.SCHED_IDLE)
+
+
+@LINUX
+def test_a_process_that_may_not_give_way_keeps_to_its_core_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[set[int]] = []
+    monkeypatch.setattr(os, "sched_setscheduler", _forbidden)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _, mask: kept.append(mask))
+    keep_to(3)
+    assert kept == [{3}]
+
+
+def _forbidden(*_: object) -> None:
+    raise PermissionError

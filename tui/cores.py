@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -24,11 +25,14 @@ def share_out(processes: int) -> tuple[int | None, ...]:
 
 
 def keep_to(core: int | None) -> None:
-    """Work on this core alone, and give way to whatever else wants it: the system is asked once, and may refuse."""
+    """Work on this core alone, and give way to whatever else wants it, as far as the system lets us.
+
+    Each is asked for once: a sandbox may forbid one of them, and a core may be gone. What gives way already stays so.
+    """
     if sys.platform == "linux":
-        try:
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        with contextlib.suppress(OSError):
+            if os.sched_getscheduler(0) == os.SCHED_OTHER:
+                os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        with contextlib.suppress(OSError):
             if core is not None:
                 os.sched_setaffinity(0, {core})
-        except OSError:
-            pass  # a sandbox forbids it, or the core was taken away meanwhile
