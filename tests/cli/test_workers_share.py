@@ -12,7 +12,7 @@ from tests.support.crew import said, under_way, until
 from tests.support.web import HOST, Web
 from tests.support.world import vehicles
 from tui.app.words import host_trouble
-from tui.images.inspect import inspect
+from tui.images.files.inspect import inspect
 from tui.model import Phase, Placeholder
 from tui.stores import Store
 from tui.trickle.likeness import Sight

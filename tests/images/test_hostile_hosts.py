@@ -13,7 +13,7 @@ import pytest
 from tests.images.loopback import RESET, Answer, Loopback, reply
 from tests.images.photos import photos
 from tui.images.fetch import Fetcher, Limits
-from tui.images.inspect import inspect
+from tui.images.files.inspect import inspect
 from tui.images.transport import GuardedTransport
 from tui.model import Reason, Refusal
 

@@ -10,7 +10,7 @@ from tests.images.photos import encoded
 from tests.support.web import HOST, Web
 from tests.support.world import listing, vehicles
 from tests.trickle.conftest import MakeTrickle
-from tui.images.inspect import inspect
+from tui.images.files.inspect import inspect
 from tui.model import Look, Picture, Placeholder, StoredImage
 from tui.stores import Store
 from tui.trickle import likeness

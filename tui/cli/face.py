@@ -34,7 +34,7 @@ def open_face(arguments: Arguments) -> int:
 _ENGINE = (
     *("tui.cli.sessions", "tui.images.obtain", "anyio._backends._asyncio"),
     # What a run without a screen loads when it comes to it would keep this one from painting.
-    *("tui.images.decode", "aiofiles.threadpool", "tui.trickle.plan"),
+    *("tui.images.files.decode", "aiofiles.threadpool", "tui.trickle.plan"),
 )
 
 

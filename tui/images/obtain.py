@@ -10,8 +10,8 @@ from functools import partial
 from tui.cores import cores
 from tui.images.bandwidth import Bandwidth
 from tui.images.fetch import Body, Fetcher, Limits, Trail, headers
+from tui.images.files.inspect import MAX_PIXELS, Facts, inspect
 from tui.images.guard import Guard
-from tui.images.inspect import MAX_PIXELS, Facts, inspect
 from tui.images.originals import PLAUSIBLE, Originals, is_no_smaller
 from tui.images.pace import Pace
 from tui.images.transport import GuardedTransport, Stale

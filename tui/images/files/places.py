@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tui.images.layout import Bytes
+from tui.images.files.layout import Bytes
 
 _WINDOW = 64 * 1024
 """Bytes that are searched at once: other threads wait for the end of each search."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from tui.images import vp8
-from tui.images.layout import Bytes, Layout, Span, corrupt, has_hole, truncated
+from tui.images.files import vp8
+from tui.images.files.layout import Bytes, Layout, Span, corrupt, has_hole, truncated
 
 _FRAME, _FRAME_HEAD = b"ANMF", 16
 

@@ -15,9 +15,9 @@ from tests.images.boxes import canvas, webp
 from tests.images.cameras import chunk
 from tests.images.photos import drawing, encoded, photos
 from tests.images.scans import grey
-from tui.images import decode
-from tui.images.inspect import Facts, inspect
-from tui.images.jpeg import MOST_SCANS
+from tui.images.files import decode
+from tui.images.files.inspect import Facts, inspect
+from tui.images.files.jpeg import MOST_SCANS
 from tui.model import Reason, Refusal
 
 NOISE = random.Random(7).randbytes(6000)

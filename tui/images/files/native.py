@@ -7,7 +7,7 @@ import importlib
 import mmap
 from collections.abc import Sequence
 
-from tui.images.layout import Bytes
+from tui.images.files.layout import Bytes
 
 
 def library(module: str, functions: Sequence[str]) -> ctypes.CDLL | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tui.images.layout import Bytes
+from tui.images.files.layout import Bytes
 from tui.model import Reason, Refusal
 
 STORED: Mapping[str, tuple[str, str]] = {

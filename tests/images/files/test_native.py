@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tui.images.native import address, forget, library
+from tui.images.files.native import address, forget, library
 
 
 @pytest.mark.parametrize(("module", "function"), [("_webp", "WebPNoSuch"), ("_nosuch", "WebPIDecode")])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tui.images.layout import Bytes, Layout, corrupt, truncated
+from tui.images.files.layout import Bytes, Layout, corrupt, truncated
 from tui.model import Reason, Refusal
 
 Segment = tuple[int, int]

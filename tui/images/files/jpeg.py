@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from tui.images.layout import Bytes, Layout, Span, corrupt, truncated
+from tui.images.files.layout import Bytes, Layout, Span, corrupt, truncated
 from tui.model import Reason, Refusal
 
 # A marker is 0xFF and a byte; in a scan 0xFF00 is a data byte and 0xFFD0 to 0xFFD7 are restarts (B.1.1).

@@ -41,14 +41,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO
 
-from tui.images.formats import STORED, format_of
-from tui.images.layout import Bytes, Layout
-from tui.images.metadata import read_metadata
-from tui.images.structure import layout_of
+from tui.images.files.formats import STORED, format_of
+from tui.images.files.layout import Bytes, Layout
+from tui.images.files.metadata import read_metadata
+from tui.images.files.structure import layout_of
 from tui.model import Preview, Reason, Refusal
 
 if TYPE_CHECKING:
-    from tui.images.decode import Glance
+    from tui.images.files.decode import Glance
 
 MAX_PIXELS = 64_000_000
 """Width times height."""
@@ -112,7 +112,9 @@ def inspect(content: BinaryIO, max_pixels: int = MAX_PIXELS, *, keep_gps: bool =
 
 
 def _decoded(name: str, data: Bytes, layout: Layout) -> Glance | None:
-    from tui.images.decode import decode  # Pillow takes its time, and here it loads while others wait for the network
+    from tui.images.files.decode import (
+        decode,  # Pillow takes its time, and here it loads while others wait for the network
+    )
 
     return decode(name, data, layout)
 

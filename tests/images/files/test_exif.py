@@ -11,8 +11,8 @@ from PIL import ExifTags, Image
 
 from tests.images.cameras import LATITUDE, XMP, Entry, Writer, camera
 from tests.images.photos import drawing, encoded
-from tui.images import exif
-from tui.images.exif import Exif, read
+from tui.images.files import exif
+from tui.images.files.exif import Exif, read
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 ORDERS = st.sampled_from("<>")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 
-from tui.images import avif, jpeg, png, webp
-from tui.images.layout import Bytes, Layout, Span, corrupt, truncated
+from tui.images.files import avif, jpeg, png, webp
+from tui.images.files.layout import Bytes, Layout, Span, corrupt, truncated
 
 _WINDOW = 1024 * 1024
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tui.images.layout import Bytes
+from tui.images.files.layout import Bytes
 
 _SEQUENCE_HEADER = 1  # obu_type
 _LONGEST = 256

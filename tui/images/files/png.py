@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.images.layout import corrupt
+from tui.images.files.layout import corrupt
 
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}

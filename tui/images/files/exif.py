@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from tui.images.places import blank_xmp, names_place
+from tui.images.files.places import blank_xmp, names_place
 
 HEAD = b"Exif\0\0"
 """What is ahead of the byte order mark in a JPEG."""

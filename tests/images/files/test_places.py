@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from tui.images.places import blank_xmp, names_place
+from tui.images.files.places import blank_xmp, names_place
 
 TELLING = [
     b'exif:GPSLatitude="47,3.123456N"',

@@ -20,9 +20,9 @@ from PIL import Image
 from tests.images.cameras import XMP, camera, chunk, jpeg, png
 from tests.images.photos import drawing, encoded, photos
 from tests.images.scans import grey, segment
-from tui.images import decode
-from tui.images.inspect import Facts, inspect
-from tui.images.jpeg import layout
+from tui.images.files import decode
+from tui.images.files.inspect import Facts, inspect
+from tui.images.files.jpeg import layout
 from tui.model import Reason, Refusal
 
 NAMES = sorted(photos())

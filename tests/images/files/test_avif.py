@@ -10,9 +10,9 @@ import pytest
 
 from tests.images.boxes import Extent, avif, box
 from tests.images.cameras import XMP, camera
+from tests.images.files.test_structure import judged
 from tests.images.photos import photos
-from tests.images.test_structure import judged
-from tui.images.inspect import Facts, inspect
+from tui.images.files.inspect import Facts, inspect
 from tui.model import Reason
 
 NOISE = random.Random(7).randbytes(6000)

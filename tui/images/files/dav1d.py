@@ -11,8 +11,8 @@ import errno
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from tui.images.layout import Bytes, corrupt
-from tui.images.native import address, integers, library
+from tui.images.files.layout import Bytes, corrupt
+from tui.images.files.native import address, integers, library
 
 _LIBRARY = library(
     "_avif",

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.images.files.test_damage import held, over, photo, seen
+from tests.images.files.test_libwebp import tiled
 from tests.images.photos import drawing, encoded, photos
-from tests.images.test_damage import held, over, photo, seen
-from tests.images.test_libwebp import tiled
-from tui.images import decode, libavif
-from tui.images.inspect import Facts, inspect
+from tui.images.files import decode, libavif
+from tui.images.files.inspect import Facts, inspect
 from tui.model import Reason, Refusal
 
 
@@ -117,7 +117,7 @@ def test_a_brand_that_not_every_decoder_knows_is_refused() -> None:
 
 
 def test_a_file_on_disk_is_read_from_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.images.inspect.IN_MEMORY", 1000)
+    monkeypatch.setattr("tui.images.files.inspect.IN_MEMORY", 1000)
     whole, damaged = tmp_path / "whole.avif", tmp_path / "damaged.avif"
     whole.write_bytes(shot())
     damaged.write_bytes(beheaded(shot()))

@@ -6,12 +6,12 @@ import random
 
 import pytest
 
+from tests.images.files.test_damage import CHANGES, over, seen
+from tests.images.files.test_libavif import decodes, shot
 from tests.images.photos import drawing, encoded, photos
-from tests.images.test_damage import CHANGES, over, seen
-from tests.images.test_libavif import decodes, shot
-from tui.images import dav1d
-from tui.images.avif import layout
-from tui.images.inspect import Facts
+from tui.images.files import dav1d
+from tui.images.files.avif import layout
+from tui.images.files.inspect import Facts
 from tui.model import Reason, Refusal
 
 pytestmark = pytest.mark.skipif(dav1d._LIBRARY is None, reason="this Pillow hides its dav1d")

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from tui.images.layout import Bytes, Layout, corrupt, truncated
-from tui.images.native import address, integers, library
+from tui.images.files.layout import Bytes, Layout, corrupt, truncated
+from tui.images.files.native import address, integers, library
 
 _LIBRARY = library(
     "_avif",

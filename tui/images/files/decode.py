@@ -17,8 +17,8 @@ import PIL.WebPImagePlugin  # noqa: F401 - Pillow knows these two only once they
 from PIL import ExifTags, Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from tui.images import dav1d, entropy, libavif, libwebp, png
-from tui.images.layout import Bytes, Layout, corrupt, truncated
+from tui.images.files import dav1d, entropy, libavif, libwebp, png
+from tui.images.files.layout import Bytes, Layout, corrupt, truncated
 from tui.model import Preview, Reason, Refusal
 
 PREVIEW = (32, 24)

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from tests.images.boxes import webp
+from tests.images.files.test_damage import CHANGES, held, over, photo, seen
 from tests.images.photos import drawing, encoded
-from tests.images.test_damage import CHANGES, held, over, photo, seen
-from tui.images import decode, libwebp
-from tui.images.inspect import Facts, inspect
+from tui.images.files import decode, libwebp
+from tui.images.files.inspect import Facts, inspect
 from tui.model import Reason
 
 WAYS: dict[str, dict[str, Any]] = {
@@ -142,7 +142,7 @@ def test_a_file_on_disk_is_read_in_pieces(
 ) -> None:
     data = shot(way, mode)
     monkeypatch.setattr(libwebp, "PIECE", size)
-    monkeypatch.setattr("tui.images.inspect.IN_MEMORY", 1000)
+    monkeypatch.setattr("tui.images.files.inspect.IN_MEMORY", 1000)
     for content, verdict in ((data, seen(data)), (noisy(data), Reason.CORRUPT)):
         (tmp_path / "photo.webp").write_bytes(content)
         with (tmp_path / "photo.webp").open("r+b") as file:

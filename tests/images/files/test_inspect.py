@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.images.photos import drawing, encoded, photos
-from tui.images import decode
-from tui.images.inspect import MAX_PIXELS, inspect
+from tui.images.files import decode
+from tui.images.files.inspect import MAX_PIXELS, inspect
 from tui.model import Reason, Refusal
 
 MIME_TYPES = {

@@ -14,7 +14,7 @@ from PIL import ExifTags, Image
 
 from tests.images.cameras import LATITUDE, XMP, camera, chunk, jpeg, pixels, png
 from tests.images.photos import drawing, encoded
-from tui.images.inspect import Facts, inspect
+from tui.images.files.inspect import Facts, inspect
 from tui.model import Refusal
 
 TAKEN = datetime(2019, 7, 4, 10, 30, 45, tzinfo=UTC)

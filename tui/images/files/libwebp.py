@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 from PIL import Image
 
-from tui.images.layout import Bytes, corrupt
-from tui.images.native import address, forget, integers, library
+from tui.images.files.layout import Bytes, corrupt
+from tui.images.files.native import address, forget, integers, library
 
 _LIBRARY = library(
     "_webp",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from tui.images import av1
-from tui.images.layout import Bytes, Layout, Span, corrupt, has_hole, truncated
+from tui.images.files import av1
+from tui.images.files.layout import Bytes, Layout, Span, corrupt, has_hole, truncated
 
 _TOP = frozenset(
     {*(b"ftyp", b"meta", b"mdat", b"moov", b"moof", b"free", b"skip", b"uuid", b"styp", b"sidx", b"mfra", b"wide")}

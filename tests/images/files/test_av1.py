@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.images.photos import drawing, encoded
-from tui.images import av1
-from tui.images.av1 import WORST, Sequence, sequences
-from tui.images.avif import layout
+from tui.images.files import av1
+from tui.images.files.av1 import WORST, Sequence, sequences
+from tui.images.files.avif import layout
 
 
 def memory(mode: str = "RGB", **options: object) -> float:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from tui.images import avif, exif
-from tui.images.exif import HEAD, PHOTOSHOP_EXIF, Exif
-from tui.images.layout import Bytes, Layout, Span
-from tui.images.places import OVERLAP, blank_xmp, names_place
+from tui.images.files import avif, exif
+from tui.images.files.exif import HEAD, PHOTOSHOP_EXIF, Exif
+from tui.images.files.layout import Bytes, Layout, Span
+from tui.images.files.places import OVERLAP, blank_xmp, names_place
 
 Edit = tuple[int, bytes]
 """An offset, and the bytes that belong there: a file keeps its length, and its pixels their bytes."""

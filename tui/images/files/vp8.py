@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.images.layout import Bytes
+from tui.images.files.layout import Bytes
 
 _HEAD = 10  # a frame tag, a start code, width and height (section 9.1)
 _MOST_READ = 64  # bytes of the first partition's header, which has some 50 bits of even odds and 20 optional numbers
