@@ -6,6 +6,7 @@ import gc
 import resource
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from ipaddress import ip_network
@@ -70,6 +71,22 @@ async def test_a_request_that_met_the_end_of_a_kept_connection_is_sent_once_more
         for _ in range(2):
             (await Fetcher(transport).fetch("http://host.test/")).content.close()
         assert (len(host.requests), host.connections) == (3, 2)
+
+
+async def test_a_host_that_ends_kept_connections_is_asked_on_new_ones_or_sooner() -> None:
+    async with (
+        Loopback({"*": [reply(b"body"), hanging_up, reply(b"body")]}).running() as host,
+        GuardedTransport(host.guard()) as transport,
+    ):
+        fetcher, gap, before = Fetcher(transport), 0.0, time.monotonic()
+        for number in range(6):
+            while time.monotonic() - before < gap:  # noqa: ASYNC110 - what is awaited is the clock
+                await asyncio.sleep(0)
+            (await fetcher.fetch("http://host.test/")).content.close()
+            if number == 1:
+                gap = time.monotonic() - before  # more than the connection rested that had ended
+            before = time.monotonic()
+        assert (len(host.requests), host.connections) == (7, 6)
 
 
 @pytest.mark.parametrize(

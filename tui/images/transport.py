@@ -92,16 +92,18 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
     async def _answer(self, place: Place, message: bytes, *, fresh: bool) -> Answer:
         """An answer that has begun, on a connection that was kept if there is one and `fresh` does not forbid it."""
-        kept = None if fresh else self._idle.take(place)
+        kept, rested = (None, 0.0) if fresh else self._idle.take(place)
         answer = (kept or await self._connected(place)).ask(message)
         try:
             await answer.begin()
         except httpx.TransportError as error:
             if kept is None or answer.heard:
                 raise
+            self._idle.met_end(place, rested)
             raise Stale from error
         if kept is not None and answer.status == REQUEST_TIMEOUT:
             answer.release()
+            self._idle.met_end(place, rested)
             raise Stale
         return answer
 
@@ -193,10 +195,15 @@ class Filling(httpx.AsyncByteStream):
 
 
 class _Idle:
-    """The connections without a request in them, the one used last at the end; none stays longer than `KEEPALIVE`."""
+    """The connections without a request in them, the one used last at the end; none stays longer than `KEEPALIVE`.
+
+    Where one had been ended by its host, others are used only when they have rested for half as long: each that is not
+    costs a turn.
+    """
 
     def __init__(self) -> None:
         self._wires: OrderedDict[Wire, float] = OrderedDict()
+        self._longest: dict[Place, float] = {}
         self._alarm: asyncio.TimerHandle | None = None
 
     def enter(self, wire: Wire) -> None:
@@ -208,14 +215,19 @@ class _Idle:
         if self._alarm is None:
             self._alarm = loop.call_later(KEEPALIVE, self._sweep)
 
-    def take(self, place: Place) -> Wire | None:
-        """A connection to there for a request."""
+    def take(self, place: Place) -> tuple[Wire | None, float]:
+        """A connection to there for a request, and for how many seconds it has rested."""
+        now = asyncio.get_running_loop().time()
         while wire := next((one for one in reversed(self._wires) if one.place == place), None):
-            del self._wires[wire]
-            if wire.fresh:
-                return wire
+            rested = now - self._wires.pop(wire)
+            if rested <= self._longest.get(place, KEEPALIVE) and wire.fresh:
+                return wire, rested
             wire.close()
-        return None
+        return None, 0.0
+
+    def met_end(self, place: Place, rested: float) -> None:
+        """A connection to there had ended after it had rested for so many seconds."""
+        self._longest[place] = rested / 2
 
     def leave(self, wire: Wire) -> None:
         """This connection is no more."""
