@@ -112,9 +112,8 @@ def inspect(content: BinaryIO, max_pixels: int = MAX_PIXELS, *, keep_gps: bool =
 
 
 def _decoded(name: str, data: Bytes, layout: Layout) -> Glance | None:
-    from tui.images.files.decode import (
-        decode,  # Pillow takes its time, and here it loads while others wait for the network
-    )
+    # Pillow takes its time, and here it loads while others wait for the network.
+    from tui.images.files.decode import decode
 
     return decode(name, data, layout)
 
