@@ -166,7 +166,9 @@ async def test_a_stop_here_is_of_this_worker_alone(store: Store, elsewhere: Stor
         await until(lambda: web.holding == 2)
         one.stop()
         web.hold.set()
+        web.hold.clear()  # those that were held go on, and the other worker's next one waits until this one has ended
         assert (await first).phase is Phase.STOPPED
+        web.hold.set()
         assert (await second).phase is Phase.FINISHED
     assert await work_left(store) == 0
     (record,) = await store.runs()
