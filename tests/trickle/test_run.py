@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -348,21 +347,28 @@ async def test_a_store_that_fails_ends_the_run_with_its_sentence(
     assert (await make().run()).tally.stored == 9
 
 
-async def test_images_of_one_vehicle_are_stored_side_by_side(
-    store: Store, web: Web, make: MakeTrickle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await fill(store, web, 1, images=2 * WIDTH)
-    put, inside, together = store.put_object, 0, asyncio.Event()
+def meeting(put: Callable[..., Awaitable[str]], fails: bool = False) -> Callable[..., Awaitable[str]]:
+    """`put`, which goes on when `WIDTH` of them are under way; the last one of these `fails` instead, if it is to."""
+    inside, together = 0, asyncio.Event()
 
-    async def slow(*what: Any) -> str:
+    async def met(*what: object) -> str:
         nonlocal inside
         inside += 1
         if inside == WIDTH:
             together.set()
+            if fails:
+                raise Problem("the disk is full; free some space and run again.")
         await together.wait()
         return await put(*what)
 
-    monkeypatch.setattr(store, "put_object", slow)
+    return met
+
+
+async def test_images_of_one_vehicle_are_stored_side_by_side(
+    store: Store, web: Web, make: MakeTrickle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(store, web, 1, images=2 * WIDTH)
+    monkeypatch.setattr(store, "put_object", meeting(store.put_object))
     seen = await asyncio.wait_for(make().run(), 30)
     assert seen.tally.stored == 2 * WIDTH
     assert await urls_stored(store) == {"1960 Porsche 911": [web.url(f"v0/{index}") for index in range(2 * WIDTH)]}
@@ -372,19 +378,8 @@ async def test_what_is_being_stored_when_the_store_fails_is_counted(
     store: Store, web: Web, make: MakeTrickle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await fill(store, web, 1, images=WIDTH)
-    put, inside, failed = store.put_object, 0, asyncio.Event()
-
-    async def breaks(*what: Any) -> str:
-        nonlocal inside
-        inside += 1
-        if inside == WIDTH:
-            failed.set()
-            raise Problem("the disk is full; free some space and run again.")
-        await failed.wait()
-        return await put(*what)
-
     trickle = make()
-    monkeypatch.setattr(store, "put_object", breaks)
+    monkeypatch.setattr(store, "put_object", meeting(store.put_object, fails=True))
     with pytest.raises(Problem, match="disk is full"):
         await asyncio.wait_for(trickle.run(), 30)
     (urls,) = (await urls_stored(store)).values()

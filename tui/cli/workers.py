@@ -203,11 +203,8 @@ class Workers:
 
     async def _weigh(self) -> None:
         """Learn how much is there in all: each worker sees to its own limit, and not that others see the same."""
-        options = self._options
         with contextlib.suppress(Problem):
-            work = await self._store.workload_by_organization(options.scope, options.max_images, options.limit)
-            vehicles, images = (sum(getattr(part, what) for part in work.values()) for what in ("vehicles", "images"))
-            self._there = Workload(vehicles, images)
+            self._there = await self._store.workload(self._options.scope, self._options.max_images)
 
     def _end(self) -> Phase:
         ended = {seen.phase for seen in self._ended}

@@ -96,16 +96,15 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         answer = (kept or await self._connected(place)).ask(message)
         try:
             await answer.begin()
-        except httpx.TransportError as error:
+        except httpx.TransportError:
             if kept is None or answer.heard:
                 raise
-            self._idle.met_end(place, rested)
-            raise Stale from error
-        if kept is not None and answer.status == REQUEST_TIMEOUT:
+        else:
+            if kept is None or answer.status != REQUEST_TIMEOUT:
+                return answer
             answer.release()
-            self._idle.met_end(place, rested)
-            raise Stale
-        return answer
+        self._idle.met_end(place, rested)
+        raise Stale
 
     async def _connected(self, place: Place) -> Wire:
         if self._closed:

@@ -307,11 +307,11 @@ class Wire(asyncio.BufferedProtocol):
         if not again:
             self.close()
         elif self._tls is None:
-            self._rested()
+            self._offer()
         else:  # may have more for us by now, which would answer a request that is made before it is read
-            asyncio.get_running_loop().call_soon(self._rested)
+            asyncio.get_running_loop().call_soon(self._offer)
 
-    def _rested(self) -> None:
+    def _offer(self) -> None:
         if not self._closing:
             self._idle(self)
 

@@ -38,6 +38,8 @@ _PIECE = 64 * 1024
 _PILLOW = {"WEBP": 12, "AVIF": 8}
 """Bytes that Pillow takes for a pixel of what is decoded without it where its libraries can be reached."""
 
+_REACHABLE = {"WEBP": libwebp.reachable, "AVIF": libavif.reachable}
+
 MUCH_MEMORY = 16 * 1024 * 1024
 """Bytes of pixels and file above which files are decoded one at a time."""
 
@@ -90,11 +92,9 @@ def decode(name: str, data: Bytes, layout: Layout) -> Glance | None:
 
 def _memory(name: str, data: Bytes, layout: Layout) -> int:
     """Bytes that pixels and file take at most; of a WebP no more than a piece is in memory at a time."""
-    if name == "WEBP" and libwebp.reachable():
-        return layout.memory + min(len(data), libwebp.PIECE)
-    if name in _PILLOW and not (name == "AVIF" and libavif.reachable()):
+    if name in _REACHABLE and not _REACHABLE[name]():
         return _PILLOW[name] * layout.width * layout.height + len(data)
-    return layout.memory + len(data)
+    return layout.memory + (min(len(data), libwebp.PIECE) if name == "WEBP" else len(data))
 
 
 def _unpack(data: Bytes, layout: Layout) -> None:
@@ -125,15 +125,26 @@ def _room(memory: int) -> Iterator[None]:
 
 
 def _decoded(name: str, data: Bytes, layout: Layout) -> Glance:
-    if name == "WEBP" and libwebp.reachable():
-        return _glance(layout.width, layout.height, libwebp.decode(data, layout.end, _eighth))
-    if name == "AVIF" and libavif.reachable():
-        picture = libavif.decode(data, layout, _eighth)
-        dav1d.prove(data, layout.segments, layout.width * layout.height)
-        if picture.image is not None:
-            return _glance(picture.width, picture.height, picture.image, picture.orientation)
-        if _PILLOW[name] * layout.width * layout.height > MOST_MEMORY:
-            return Glance(picture.width, picture.height, "", None, picture.orientation)
+    if name in _REACHABLE and _REACHABLE[name]():
+        return _webp(data, layout) if name == "WEBP" else _avif(data, layout)
+    return _by_pillow(name, data, layout)
+
+
+def _webp(data: Bytes, layout: Layout) -> Glance:
+    return _glance(layout.width, layout.height, libwebp.decode(data, layout.end, _eighth))
+
+
+def _avif(data: Bytes, layout: Layout) -> Glance:
+    picture = libavif.decode(data, layout, _eighth)
+    dav1d.prove(data, layout.segments, layout.width * layout.height)
+    if picture.image is not None:
+        return _glance(picture.width, picture.height, picture.image, picture.orientation)
+    if _PILLOW["AVIF"] * layout.width * layout.height > MOST_MEMORY:
+        return Glance(picture.width, picture.height, "", None, picture.orientation)
+    return _by_pillow("AVIF", data, layout)
+
+
+def _by_pillow(name: str, data: Bytes, layout: Layout) -> Glance:
     with Image.open(_file(data, layout), formats=(name,)) as image:
         width, height = image.size
         if width * height > layout.width * layout.height:
@@ -147,7 +158,7 @@ def _decoded(name: str, data: Bytes, layout: Layout) -> Glance:
 
 def _eighth(width: int, height: int) -> tuple[int, int]:
     """The size at which a picture is looked at: an eighth, or less of a reduction where that would be too small."""
-    factor = max(1, min(8, width // 72, height // 64))
+    factor = min(8, _reduction(width, height))
     return -(-width // factor), -(-height // factor)
 
 
@@ -187,7 +198,12 @@ def _small(image: Image.Image) -> Image.Image:
         image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
     elif image.mode not in ("L", "RGB"):
         image = image.convert("RGB")
-    return image.reduce(max(1, min(image.width // 72, image.height // 64))).convert("RGB")
+    return image.reduce(_reduction(image.width, image.height)).convert("RGB")
+
+
+def _reduction(width: int, height: int) -> int:
+    """What a picture can be divided by to be looked at: it keeps eight pixels for each place of the hash."""
+    return max(1, min(width // 72, height // 64))
 
 
 def _difference_hash(image: Image.Image) -> str:
